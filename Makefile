@@ -1,0 +1,13 @@
+# ksmscope: what can be made. The recipes are in build.mk.
+.PHONY: all demo check bench install uninstall clean deps
+
+all:        programs
+demo:       demo-run
+check:      check-run
+bench:      bench-run
+install:    install-files
+uninstall:  uninstall-files
+clean:      clean-build
+deps:       deps-install
+
+include build.mk

@@ -1,0 +1,109 @@
+# The recipes behind the names of the Makefile.
+#
+#   BUILD=dir      where everything goes (default build)
+#   SANITIZE=1     AddressSanitizer and UBSan, in $(BUILD)/asan by default
+#   PREFIX, DESTDIR  for install
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= gcc
+CLANG   ?= clang
+BPFTOOL ?= $(firstword $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
+VERSION := $(shell cat VERSION)
+
+ifdef SANITIZE
+BUILD    ?= build/asan
+SANFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+endif
+BUILD ?= build
+
+BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
+CFLAGS   ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-D_GNU_SOURCE -DKSMSCOPE_VERSION='"$(VERSION)"' -Iuser -I. -I$(BUILD) $(SANFLAGS) $(CFLAGS)
+BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf
+LDLIBS += -lbpf -lelf -lz -lm
+
+# A room is a folder: all its C files belong to it.
+ROOMS    := base core out sys probe gather act cli
+ROOM_SRC := $(foreach room,$(ROOMS),$(wildcard user/$(room)/*.c))
+ROOM_OBJ := $(ROOM_SRC:%.c=$(BUILD)/obj/%.o)
+# user/prog/ksm_advise.c becomes the program ksm-advise.
+PROG_SRC := $(wildcard user/prog/*.c)
+PROGRAMS := $(foreach src,$(PROG_SRC),$(BUILD)/$(subst _,-,$(basename $(notdir $(src)))))
+BPF_SRC  := $(wildcard bpf/*.bpf.c)
+SKELETONS := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
+# Unit tests: core/, base/ and out/ alone, no kernel behind them.
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT     := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+# Programs that the live tests and the demo run.
+LIVE_SRC := $(wildcard tests/live/*.c)
+LIVE     := $(LIVE_SRC:tests/live/%.c=$(BUILD)/tests/%)
+BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH    := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/%)
+
+.PHONY: programs demo-run check-run bench-run install-files uninstall-files clean-build deps-install tests
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+
+programs: $(PROGRAMS)
+tests: $(UNIT) $(LIVE) $(BENCH)
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h vmlinux/*.h)
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@
+
+$(BUILD)/obj/%.o: %.c | $(SKELETONS)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/libksmscope.a: $(ROOM_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+.SECONDEXPANSION:
+$(PROGRAMS): $(BUILD)/obj/user/prog/$$(subst -,_,$$(notdir $$@)).o $(BUILD)/libksmscope.a
+	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libksmscope.a
+	@mkdir -p $(@D)
+	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+$(LIVE): $(BUILD)/tests/%: $(BUILD)/obj/tests/live/%.o $(BUILD)/libksmscope.a
+	@mkdir -p $(@D)
+	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BENCH): $(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libksmscope.a
+	@mkdir -p $(@D)
+	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lxxhash -o $@
+
+# Both README commands install what is missing first; an ordinary `make` never does.
+deps-install:
+	@tests/deps.sh packages.txt
+
+demo-run: deps-install
+	$(MAKE) --no-print-directory programs tests
+	tests/demo.sh $(BUILD)
+
+check-run: deps-install
+	tests/check.sh
+
+bench-run: deps-install
+	$(MAKE) --no-print-directory programs tests
+	$(BUILD)/tests/bench_content
+
+install-files: programs
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+
+uninstall-files:
+	rm -f $(PROGRAMS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/bin/%)
+
+clean-build:
+	rm -rf build
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The model: what follows from a sample by arithmetic. No I/O, no clock, no
+ * globals; the same sample gives the same model on any machine. Formulas,
+ * sources and errors: docs/model.md.
+ */
+#ifndef KSMSCOPE_CORE_MODEL_H
+#define KSMSCOPE_CORE_MODEL_H
+
+#include "core/sample.h"
+
+/* sizeof(struct ksm_rmap_item): what ksmd pays for each page it tracks (mm/ksm.c). */
+#define RMAP_ITEM_BYTES 64
+
+/* Frames, each counted once however many mappings it has. */
+struct frame_counts {
+	uint64_t candidate;		/* all frames KSM could take, zero and merged ones included */
+	uint64_t zero;			/* real frames full of zeros */
+	uint64_t zero_in_huge;		/* of these, inside huge pages */
+	uint64_t merged;		/* KSM frames */
+	uint64_t huge;			/* inside huge pages */
+	uint64_t is_volatile;
+	uint64_t unread;
+	uint64_t multi;			/* mapped more than once and not merged: forked families */
+	uint64_t not_mergeable[AREA_CLASSES];	/* present pages of mappings that KSM refuses */
+	uint64_t file_pages;		/* pages of files in private mappings */
+	uint64_t zero_page_mappings;	/* of the shared zero page: no frames */
+	uint64_t saved_now;		/* mappings of merged frames less merged frames, of the targets */
+};
+
+struct duplicate_counts {
+	uint64_t frames;		/* candidate - distinct: what merging everything would free */
+	uint64_t low, high;		/* 95 % interval; equal to frames when exact */
+	bool exact;
+	uint64_t distinct;
+	uint64_t within_processes;	/* freed by merging inside each process alone */
+	uint64_t between_processes;	/* the rest */
+	uint64_t capped;		/* with max_page_sharing mappings to a merged frame */
+	uint64_t zero;			/* of `frames`, copies of the zero page */
+	uint64_t inside_domains;	/* freed by merging only inside each trust domain */
+	uint64_t mergeable;		/* inside domains, capped, what the engine's settings give (predicted) */
+};
+
+#define GRANULARITY_LEVELS 5		/* base page, 4 ×, 16 ×, PMD, PUD */
+
+struct granularity {
+	uint64_t block_bytes;
+	uint64_t blocks;		/* aligned, all pages present candidates */
+	uint64_t distinct;
+};
+
+struct owner_counts {
+	uint64_t candidate;		/* distinct frames mapped by this owner */
+	uint64_t distinct;
+	uint64_t self_duplicates;	/* candidate - distinct */
+	double attributed_frames;	/* its share of all duplicates; shares add up to duplicates.frames */
+	uint64_t alone_frames;		/* contents held in this owner's frames and nowhere else twice… see tally.c */
+};
+
+enum owner_kind { OWNER_PROCESS, OWNER_UID, OWNER_CGROUP, OWNER_DOMAIN, OWNER_KINDS };
+
+/* Contents that two owners both hold, in different frames. */
+struct sharing {
+	uint32_t a, b;			/* task indices; uids; cgroup names: as the matrix's kind says */
+	uint64_t frames;
+	bool crosses;			/* a and b are of different trust domains */
+};
+
+struct mapping_counts {
+	uint64_t candidate;
+	double duplicates;		/* its share of the duplicates: 1 - 1/copies per frame */
+	uint64_t huge;
+	uint64_t zero;
+	uint64_t is_volatile;
+};
+
+enum verdict_code { VERDICT_MERGE, VERDICT_MERGE_PART, VERDICT_LEAVE, VERDICT_CANNOT };
+
+enum reason_code {
+	REASON_ENGINE_OFF, REASON_ENGINE_UNMERGING, REASON_NO_KSM, REASON_NOT_OPTED_IN, REASON_PARTLY_OPTED_IN,
+	REASON_SHARED, REASON_HUGETLB, REASON_DAX, REASON_PFNMAP, REASON_SPECIAL,
+	REASON_VOLATILE, REASON_TWO_PASSES, REASON_SLOW, REASON_CAP, REASON_NODES, REASON_KERNEL_OLD,
+	REASON_SMART_SCAN, REASON_HUGE, REASON_ZERO_PAGES, REASON_DENIED, REASON_SWAPPED, REASON_TRUST, REASON_NOTHING,
+	REASON_COUNT
+};
+
+struct reason {
+	enum reason_code code;
+	int32_t pid;			/* 0: all targets */
+	char text[240];
+	char remedy[240];
+};
+
+struct exposure {
+	uint64_t needed_bytes;		/* if every merged page of the host were written */
+	uint64_t needed_predicted_bytes;	/* the same, once the advice was carried out */
+	struct value available_bytes;
+};
+
+struct model {
+	bool complete;			/* nothing is missing */
+	struct frame_counts frames;
+	struct duplicate_counts duplicates;
+	int64_t net_bytes;		/* saved less metadata, with all candidates tracked */
+	int64_t net_part_bytes;		/* the same with only the worthwhile mappings tracked */
+	double eta_seconds;		/* until merging at the present settings; < 0: never */
+	struct exposure exposure;
+	struct granularity granularity[GRANULARITY_LEVELS];
+	size_t granularity_levels;
+
+	struct owner_counts *processes;	/* one per sample.tasks */
+	struct mapping_counts *mappings;	/* one per sample.areas */
+	bool *worthwhile;		/* one per sample.areas: opt it in */
+
+	struct sharing *sharing;	/* by process, most frames first */
+	size_t sharing_count;
+	struct sharing *uid_sharing;
+	size_t uid_sharing_count;
+	struct sharing *cgroup_sharing;
+	size_t cgroup_sharing_count;
+	uint64_t crossing_frames;	/* duplicates only found across trust domains: a risk, no saving */
+
+	struct reason *reasons;
+	size_t reasons_count;
+	enum verdict_code verdict;
+	char verdict_text[320];
+};
+
+/*
+ * Build the model. It consumes the hashes of sample->frames (they become
+ * content numbers); everything else of the sample stays as it is. 0, or a
+ * negative errno (-ENOMEM).
+ */
+int model_build(struct model *ret_model, struct sample *sample);
+void model_free(struct model *model);
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Page contents, as keyed hashes made in the kernel. Two readers give the same
+ * hashes: the direct map (by frame, takes no lock of the target) and the
+ * copying task iterator (by address). Contents never reach user space; the key
+ * is random per content_open() and never leaves the process.
+ */
+#ifndef KSMSCOPE_PROBE_CONTENT_H
+#define KSMSCOPE_PROBE_CONTENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "core/sample.h"
+
+struct content;
+
+/*
+ * Load the readers. `want` forces one; READER_NONE chooses: the direct map
+ * where it is allowed and a page of our own is found through it, else the
+ * copying iterator. `*ret_why` (may be NULL; static storage) says why the
+ * direct map is not used, NULL where it is.
+ */
+int content_open(struct content **ret, enum reader_kind want, const char **ret_why, struct error *err);
+void content_close(struct content *content);
+
+enum reader_kind content_reader(const struct content *content);
+
+/* The hash that a page full of zeros has under this run's key. */
+uint64_t content_zero_hash(const struct content *content);
+
+/* A page to look at. */
+struct page_ref {
+	uint64_t address;	/* virtual, in the target */
+	uint64_t pfn;
+};
+
+/*
+ * Hash `count` pages of process `pid`. `ret_hash[i]` is valid where
+ * `ret_read[i]` is true; a page that could not be read is not an error.
+ */
+int content_hash(struct content *content, pid_t pid, const struct page_ref *pages, size_t count,
+		 uint64_t *ret_hash, bool *ret_read, struct error *err);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The writing half of /sys/kernel/mm/ksm. Only act/ may include this.
+ */
+#ifndef KSMSCOPE_SYS_KSM_WRITE_H
+#define KSMSCOPE_SYS_KSM_WRITE_H
+
+#include "base/error.h"
+#include "core/knobs.h"
+#include "sys/sysroot.h"
+
+/*
+ * Write one knob and read it back: a value that does not come back as written
+ * is an error that names both. Values outside the table's bounds are refused.
+ * run=2 is refused here; unmerging has its own, checked way (act/).
+ */
+int ksm_knob_write(const struct sysroot *root, enum knob knob, int64_t value, struct error *err);
+
+#endif
