@@ -1,0 +1,285 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+A brute-force count of what KSM could merge in some processes, for the tests.
+
+It answers what ksm-advise answers, with the same keys (schema ksm-advise/1), in
+the dullest way there is: page by page from /proc/PID/smaps, pagemap and mem and
+from /proc/kpageflags, whole contents compared by SHA-256. It shares no code
+with the programs. The processes must be stopped, and stay so.
+
+    oracle.py PID[,PID...] [--only FROM-TO]
+
+--only (hexadecimal addresses) counts nothing outside of the range.
+
+It does not know volatile pages, swap, reasons and verdicts.
+"""
+import argparse
+import collections
+import ctypes
+import errno
+import fcntl
+import hashlib
+import itertools
+import json
+import os
+import re
+import struct
+import sys
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+PMD, PUD = PAGE * (PAGE // 8), PAGE * (PAGE // 8) ** 2
+PRESENT, FILE_OR_SHARED, PFN = 1 << 63, 1 << 61, (1 << 55) - 1  # bits of pagemap
+KSM, THP, ZERO_PAGE = 1 << 21, 1 << 22, 1 << 24  # bits of kpageflags
+PAGEMAP_SCAN, PAGE_IS_HUGE = 0xC0606610, 1 << 6  # linux/fs.h, 6.7 and later
+CHUNK = 1 << 18  # pages of pagemap read at once
+HEAD = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)")
+
+
+class Area:
+    """A mapping of a process, [start, end) in pages."""
+
+    def __init__(self, pid, start, end, name):
+        self.pid, self.start, self.end, self.name = pid, start, end, name
+        self.refused = None  # why KSM can't take it; None where it can
+        self.frames = {}  # page -> index into Count.frames, candidates only
+
+
+class Frame:
+    """A physical frame that KSM could take."""
+
+    def __init__(self, content, merged, first):
+        self.content, self.merged, self.first = content, merged, first
+        self.huge = False
+
+
+def why_refused(flags):
+    """After vma_ksm_compatible() of mm/ksm.c; the order decides only in which row it is counted."""
+    if "ht" in flags:
+        return "hugetlb"
+    if flags & {"pf", "io", "mm"}:
+        return "pfnmap"
+    if flags & {"sh", "ms"}:
+        return "shared"
+    if flags & {"de", "dp"}:
+        return "special"
+    return None
+
+
+def areas_of(pid):
+    """All mappings of a process, by address."""
+    area = None
+    with open(f"/proc/{pid}/smaps", encoding="utf-8", errors="backslashreplace") as smaps:
+        for line in smaps:
+            head = HEAD.match(line)
+            if head:
+                area = Area(pid, int(head[1], 16) // PAGE, int(head[2], 16) // PAGE, head[4].strip())
+            elif line.startswith("VmFlags:") and area.name != "[vsyscall]":
+                area.refused = why_refused(set(line.split()[1:]))
+                yield area
+
+
+def present_pages(pagemap, start, end):
+    """(page, entry) of all present pages of [start, end)."""
+    for chunk in range(start, end, CHUNK):
+        wanted = 8 * (min(chunk + CHUNK, end) - chunk)
+        data = os.pread(pagemap, wanted, 8 * chunk)
+        if len(data) != wanted:
+            sys.exit(f"oracle: pagemap is short at page {chunk:x}")
+        if data.count(0) == wanted:
+            continue
+        for i, entry in enumerate(memoryview(data).cast("Q")):
+            if entry & PRESENT:
+                yield chunk + i, entry
+
+
+def is_mapped_huge(pagemap, start):
+    """Whether one page table entry maps the PMD-sized range at page `start`; None where the kernel can't tell."""
+    region = ctypes.create_string_buffer(24)
+    arg = bytearray(struct.pack("12Q", 96, 0, start * PAGE, start * PAGE + PMD, 0, ctypes.addressof(region), 1, 0,
+                                0, PAGE_IS_HUGE, 0, PAGE_IS_HUGE))
+    try:
+        found = fcntl.ioctl(pagemap, PAGEMAP_SCAN, arg, True)
+    except OSError as error:
+        if error.errno == errno.ENOTTY:
+            return None
+        raise
+    return found == 1 and struct.unpack_from("QQ", region) == (start * PAGE, start * PAGE + PMD)
+
+
+class Count:
+    """All frames of some processes, each once."""
+
+    def __init__(self, pids, only):
+        self.pids, self.only = sorted(set(pids)), only
+        self.areas = []
+        self.frames = []
+        self.index = {}  # frame number of the machine -> index into frames
+        self.contents = {}  # SHA-256 -> number of the content
+        self.zero = self.number_of(bytes(PAGE))
+        self.refused = collections.Counter()  # present pages by reason
+        self.zero_page_mappings = 0
+        self.file_pages = 0
+        self.kpageflags = os.open("/proc/kpageflags", os.O_RDONLY)
+        for pid in self.pids:
+            self.look_at(pid)
+
+    def number_of(self, data):
+        return self.contents.setdefault(hashlib.sha256(data).digest(), len(self.contents))
+
+    def look_at(self, pid):
+        pagemap = os.open(f"/proc/{pid}/pagemap", os.O_RDONLY)
+        memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+        for area in list(areas_of(pid)):
+            start, end = area.start, area.end
+            if self.only:
+                start, end = max(start, self.only[0]), min(end, self.only[1])
+            if area.refused:
+                self.refused[area.refused] += sum(1 for _ in present_pages(pagemap, start, end))
+                continue
+            for page, entry in present_pages(pagemap, start, end):
+                self.meet(area, page, entry, memory)
+            self.mark_huge(area, pagemap)
+            self.areas.append(area)
+        os.close(pagemap)
+        os.close(memory)
+
+    def flags_of(self, pfn):
+        return int.from_bytes(os.pread(self.kpageflags, 8, 8 * pfn), sys.byteorder)
+
+    def meet(self, area, page, entry, memory):
+        pfn = entry & PFN
+        if pfn not in self.index:
+            flags = self.flags_of(pfn)
+            # First of all: pagemap calls the huge zero page a page of a file.
+            if flags & ZERO_PAGE:
+                self.zero_page_mappings += 1
+                return
+            if entry & FILE_OR_SHARED:
+                self.file_pages += 1
+                return
+            data = os.pread(memory, PAGE, page * PAGE)
+            if len(data) != PAGE:
+                sys.exit(f"oracle: process {area.pid}: can't read page {page:x}")
+            self.index[pfn] = len(self.frames)
+            self.frames.append(Frame(self.number_of(data), bool(flags & KSM), (area, page)))
+        area.frames[page] = self.index[pfn]
+
+    def mark_huge(self, area, pagemap):
+        size = PMD // PAGE
+        for start, frames in whole_blocks(area, size):
+            huge = is_mapped_huge(pagemap, start)
+            if huge is None:
+                pfns = [os.pread(pagemap, 8, 8 * (start + i)) for i in (0, size - 1)]
+                first, last = (int.from_bytes(pfn, sys.byteorder) & PFN for pfn in pfns)
+                huge = first % size == 0 and last == first + size - 1 and self.flags_of(first) & THP
+            if huge:
+                for frame in frames:
+                    self.frames[frame].huge = True
+
+
+def whole_blocks(area, size):
+    """(first page, frames) of the aligned runs of `size` pages in which every page is a candidate."""
+    for block, pages in itertools.groupby(sorted(area.frames), lambda page: page // size):
+        pages = list(pages)
+        if len(pages) == size:
+            yield block * size, [area.frames[page] for page in pages]
+
+
+def granularity(count):
+    for size in (1, 4, 16, PMD // PAGE, PUD // PAGE):
+        blocks, distinct = 0, set()
+        for area in count.areas:
+            for start, frames in whole_blocks(area, size):
+                # A run whose frames were all met before is the same memory once more, in a forked process.
+                if any(count.frames[f].first == (area, start + i) for i, f in enumerate(frames)):
+                    blocks += 1
+                    distinct.add(hash(tuple(count.frames[f].content for f in frames)) if size > 1
+                                 else count.frames[frames[0]].content)
+        yield {"block_bytes": size * PAGE, "blocks": blocks, "distinct": len(distinct)}
+
+
+def by_process(count):
+    """pid -> content -> set of frames."""
+    held = {pid: collections.defaultdict(set) for pid in count.pids}
+    for area in count.areas:
+        for frame in area.frames.values():
+            held[area.pid][count.frames[frame].content].add(frame)
+    return held
+
+
+def sharing(count, held):
+    """Contents that two processes hold in different frames only."""
+    holders = collections.defaultdict(list)
+    for pid in count.pids:
+        for content, frames in held[pid].items():
+            if content != count.zero:
+                holders[content].append((pid, frames))
+    pairs = collections.Counter()
+    for processes in holders.values():
+        if len(set().union(*(frames for _, frames in processes))) > 1:
+            for (a, of_a), (b, of_b) in itertools.combinations(processes, 2):
+                if of_a.isdisjoint(of_b):
+                    pairs[a, b] += 1
+    return [{"a": a, "b": b, "frames": n} for (a, b), n in sorted(pairs.items())]
+
+
+def within_processes(held):
+    """Frames beside which some process holds an equal one that was met earlier."""
+    return len(set().union(*(sorted(frames)[1:] for contents in held.values() for frames in contents.values())))
+
+
+def max_page_sharing():
+    try:
+        with open("/sys/kernel/mm/ksm/max_page_sharing", encoding="ascii") as file:
+            return int(file.read())
+    except FileNotFoundError:
+        return 256
+
+
+def report(count):
+    held = by_process(count)
+    copies = collections.Counter(frame.content for frame in count.frames)
+    zero = [frame for frame in count.frames if frame.content == count.zero]
+    most = max_page_sharing()
+    return {
+        "frames": {
+            "candidate": len(count.frames),
+            "zero": len(zero),
+            "zero_in_huge": sum(frame.huge for frame in zero),
+            "merged": sum(frame.merged for frame in count.frames),
+            "huge": sum(frame.huge for frame in count.frames),
+            "not_mergeable": dict(+count.refused),
+        },
+        "zero_page_mappings": count.zero_page_mappings,
+        "file_pages": count.file_pages,
+        "duplicates": {
+            "frames": len(count.frames) - len(copies),
+            "within_processes": within_processes(held),
+            "capped": sum(c - -(-c // most) for c in copies.values() if c > 1),
+        },
+        "distinct": len(copies),
+        "granularity": list(granularity(count)),
+        "processes": [{"pid": pid,
+                       "candidate": sum(map(len, held[pid].values())),
+                       "self_duplicates": sum(len(frames) - 1 for frames in held[pid].values())}
+                      for pid in count.pids],
+        "mappings": [{"pid": area.pid, "start": area.start * PAGE, "name": area.name,
+                      "candidate": len(set(area.frames.values()))}
+                     for area in count.areas if area.frames],
+        "sharing": sharing(count, held),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description="brute-force count of duplicate pages")
+    parser.add_argument("pids", help="PID[,PID...]")
+    parser.add_argument("--only", help="FROM-TO, hexadecimal addresses")
+    arguments = parser.parse_args()
+    only = arguments.only and [int(bound, 16) // PAGE for bound in arguments.only.split("-")]
+    json.dump(report(Count([int(pid) for pid in arguments.pids.split(",")], only)), sys.stdout)
+    print()
+
+
+if __name__ == "__main__":
+    main()
