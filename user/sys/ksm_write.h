@@ -13,6 +13,10 @@
  * Write one knob and read it back: a value that does not come back as written
  * is an error that names both. Values outside the table's bounds are refused.
  * run=2 is refused here; unmerging has its own, checked way (act/).
+ *
+ * EXIT_NOT_PERMITTED where the file may not be written, a read-only /sys
+ * included; EXIT_KERNEL_CANNOT where this kernel has no such file; else
+ * EXIT_FAILED, with what to do about the refusals that mm/ksm.c is known for.
  */
 int ksm_knob_write(const struct sysroot *root, enum knob knob, int64_t value, struct error *err);
 
