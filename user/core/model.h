@@ -38,7 +38,7 @@ struct duplicate_counts {
 	uint64_t capped;		/* with max_page_sharing mappings to a merged frame */
 	uint64_t zero;			/* of `frames`, copies of the zero page */
 	uint64_t inside_domains;	/* freed by merging only inside each trust domain */
-	uint64_t mergeable;		/* inside domains, capped, what the engine's settings give (predicted) */
+	uint64_t mergeable;		/* in worthwhile mappings, inside domains, capped: what the engine's settings give */
 };
 
 #define GRANULARITY_LEVELS 5		/* base page, 4 ×, 16 ×, PMD, PUD */
@@ -54,7 +54,6 @@ struct owner_counts {
 	uint64_t distinct;
 	uint64_t self_duplicates;	/* candidate - distinct */
 	double attributed_frames;	/* its share of all duplicates; shares add up to duplicates.frames */
-	uint64_t alone_frames;		/* contents held in this owner's frames and nowhere else twice… see tally.c */
 };
 
 enum owner_kind { OWNER_PROCESS, OWNER_UID, OWNER_CGROUP, OWNER_DOMAIN, OWNER_KINDS };
@@ -74,6 +73,14 @@ struct mapping_counts {
 	uint64_t is_volatile;
 };
 
+/* Frames freed by merging the worthwhile mappings of one trust domain, capped by max_page_sharing. */
+struct saving {
+	uint64_t key;			/* owner_key() of the domain */
+	uint32_t first_task;
+	uint64_t frames;
+	uint64_t frames_split;		/* on a kernel that frees the zero pages of a huge page when it splits it */
+};
+
 enum verdict_code { VERDICT_MERGE, VERDICT_MERGE_PART, VERDICT_LEAVE, VERDICT_CANNOT };
 
 enum reason_code {
@@ -91,8 +98,9 @@ struct reason {
 	char remedy[240];
 };
 
+/* Memory that would be needed if every merged page of the host were written. */
 struct exposure {
-	uint64_t needed_bytes;		/* if every merged page of the host were written */
+	uint64_t needed_bytes;
 	uint64_t needed_predicted_bytes;	/* the same, once the advice was carried out */
 	struct value available_bytes;
 };
@@ -111,6 +119,9 @@ struct model {
 	struct owner_counts *processes;	/* one per sample.tasks */
 	struct mapping_counts *mappings;	/* one per sample.areas */
 	bool *worthwhile;		/* one per sample.areas: opt it in */
+	struct saving *domains;		/* by ascending key */
+	size_t domains_count;
+	struct saving together;		/* all domains merged with each other: what a plan that crosses gets */
 
 	struct sharing *sharing;	/* by process, most frames first */
 	size_t sharing_count;

@@ -29,15 +29,24 @@ struct plan {
 	size_t count;
 	uint64_t predicted_bytes;	/* frames given back × page size when it has converged */
 	uint64_t tracked_pages;		/* pages that ksmd will have to visit per scan */
-	bool zero_frees_on_split;	/* assumption used in predicted_bytes */
+	uint64_t crossing_frames;	/* duplicates it would merge across trust domains */
+	size_t domains_left_out;	/* trust domains that stay out so that nothing crosses */
 };
 
 struct plan_options {
 	enum { OPT_IN_MAPPINGS, OPT_IN_PROCESS } opt_in;
-	double ksmd_cpu;		/* share of one CPU that ksmd may take, 0 … 1 */
+	double ksmd_cpu;		/* share of one CPU that ksmd may take, above 0, below 1 */
+	bool cross_domains;		/* the operator accepts merging across trust domains */
 	bool split_frees_zero;		/* this kernel frees zero sub-pages when it splits a huge page */
 };
 
+/*
+ * Opt in what is worth it, then make the engine scan it at the given pace. The
+ * engine's knobs come last, `run` the very last; act/ restores in reverse.
+ * Mainline KSM has one merge space, so without cross_domains only the trust
+ * domain with the largest saving is opted in. 0 or -ENOMEM. An empty plan
+ * (count 0) means there is nothing worth doing.
+ */
 int plan_make(struct plan *ret_plan, const struct sample *sample, const struct model *model,
 	      const struct plan_options *options);
 void plan_free(struct plan *plan);

@@ -49,9 +49,10 @@ struct area {
 	enum area_class class;
 	unsigned int flags;		/* enum area_flags */
 	size_t first_extent, extents;
-	uint64_t present_pages;		/* mapped now, whatever is behind them */
+	uint64_t present_pages;		/* mapped now; of mappings that KSM refuses: frames not met before */
 	uint64_t zero_page_pages;	/* map the kernel's shared zero page: no frame at all */
 	uint64_t file_pages;		/* pages of the file itself in a private mapping */
+	uint64_t merged_pages;		/* map KSM frames */
 	uint64_t swapped_pages;
 };
 

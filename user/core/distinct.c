@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/distinct.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mix.h"
+
+int distinct_init(struct distinct *ret, size_t bytes)
+{
+	*ret = (struct distinct){ .level_bits_log2 = 6 };
+	while (ret->level_bits_log2 < 32 && 2 * distinct_bytes(ret) <= bytes)
+		ret->level_bits_log2++;
+	ret->words = calloc(1, distinct_bytes(ret));
+	return ret->words ? 0 : -ENOMEM;
+}
+
+void distinct_free(struct distinct *d)
+{
+	free(d->words);
+	*d = (struct distinct){ 0 };
+}
+
+size_t distinct_bytes(const struct distinct *d)
+{
+	return ((size_t)DISTINCT_LEVELS << d->level_bits_log2) / 8;
+}
+
+void distinct_clear(struct distinct *d)
+{
+	memset(d->words, 0, distinct_bytes(d));
+}
+
+void distinct_add(struct distinct *d, uint64_t value)
+{
+	/* Mixed once more: who sees only values of a certain range must not see only certain bits. */
+	uint64_t mixed = mix64(value);
+	unsigned int level = (unsigned int)__builtin_clzll(mixed | (UINT64_C(1) << (64 - DISTINCT_LEVELS)));
+	uint64_t bit = ((uint64_t)level << d->level_bits_log2) |
+		       (mixed & ((UINT64_C(1) << d->level_bits_log2) - 1));
+
+	d->words[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+bool distinct_join(struct distinct *into, const struct distinct *from)
+{
+	if (into->level_bits_log2 != from->level_bits_log2)
+		return false;
+	for (size_t i = 0; i < distinct_bytes(into) / 8; i++)
+		into->words[i] |= from->words[i];
+	return true;
+}
+
+/* Linear counting in one level: n = m ln(m / zeros), variance m (e^t - t - 1) at load t = n / m. */
+static struct distinct_count level_count(const struct distinct *d, unsigned int level)
+{
+	double bits = ldexp(1, (int)d->level_bits_log2);
+	size_t words = (size_t)1 << (d->level_bits_log2 - 6);
+	uint64_t ones = 0;
+
+	for (size_t i = 0; i < words; i++)
+		ones += (uint64_t)__builtin_popcountll(d->words[level * words + i]);
+	if ((double)ones == bits)
+		return (struct distinct_count){ .count = bits, .variance = INFINITY };
+	double load = -log1p(-(double)ones / bits);
+	return (struct distinct_count){ .count = bits * load, .variance = bits * (expm1(load) - load) };
+}
+
+/*
+ * From level b on, the map has looked at a share 2^-b of all values. A small b
+ * looks at more of them, a large one at emptier levels: take the b with the
+ * least variance of both causes together.
+ */
+struct distinct_count distinct_estimate(const struct distinct *d)
+{
+	struct distinct_count best = { .count = 0, .variance = INFINITY };
+	double count = 0, variance = 0;
+
+	for (int b = DISTINCT_LEVELS - 1; b >= 0; b--) {
+		struct distinct_count level = level_count(d, (unsigned int)b);
+		count += level.count;
+		variance += level.variance;
+		double whole = ldexp(count, b);
+		double total_variance = ldexp(variance, 2 * b) + whole * (ldexp(1, b) - 1);
+		if (total_variance <= best.variance)
+			best = (struct distinct_count){ .count = whole, .variance = total_variance };
+	}
+	return best;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From a sample of contents to a total with a 95 % interval.
+ *
+ * A group of contents that stand or fall together is in the sample with
+ * probability θ. Of each group in it we know x, its frames, and y, what is
+ * asked for (its duplicates, say), with 0 <= y <= x. Of the population we know
+ * the frames X, and where somebody counted them the groups G. With the slope b
+ * and the level l fitted to the sample,
+ *
+ *	Y^ = Σy/θ + b (X - Σx/θ) + l (G - n/θ)
+ *
+ * is the difference estimator of survey sampling (Cochran, Sampling
+ * Techniques, ch. 7; Särndal, Swensson, Wretman, ch. 6). docs/model-sampling.md
+ * has the variance, the correction for skew and the limits.
+ *
+ * Used twice over the same groups: regression_sum() for each, then
+ * regression_fit(), then regression_residual() for each, then
+ * regression_part().
+ */
+#ifndef KSMSCOPE_CORE_REGRESSION_H
+#define KSMSCOPE_CORE_REGRESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Totals that are estimated from the same groups at once. */
+#define REGRESSION_MEASURES 6
+
+/* In frames or contents. */
+struct estimate {
+	double value;
+	double low, high;	/* 95 % interval; both equal to value where exact */
+	bool exact;
+};
+
+struct regression_fit {
+	double sum_y, sum_xy;
+	double slope, level;
+	double squares, cubes;	/* of the residuals y - slope x - level */
+};
+
+struct regression {
+	uint64_t groups;
+	double sum_x, sum_xx;
+	struct regression_fit of[REGRESSION_MEASURES];
+};
+
+/* What is known of the whole population, or of one stratum of it. */
+struct population {
+	double theta;		/* 0 < θ <= 1 */
+	double frames;		/* X */
+	double groups;		/* G; read only where groups_variance is finite */
+	double groups_variance;	/* of G; INFINITY where nobody counted groups */
+};
+
+/* One stratum's contribution; strata add up. */
+struct part {
+	double value;
+	double variance;
+	double skew;		/* shift of the interval's middle, in frames */
+	double doubt;		/* frames that what was not met may hide, where the residuals show nothing */
+	double least, most;	/* what is certain whatever the sample */
+	double freedom;		/* degrees of freedom behind the variance; INFINITY where it is 0 */
+};
+
+void regression_sum(struct regression *r, double x, const double *y, unsigned int measures);
+void regression_solve(struct regression *r, const struct population *of, unsigned int measures);
+void regression_residual(struct regression *r, double x, const double *y, unsigned int measures);
+struct part regression_part(const struct regression *r, unsigned int measure, const struct population *of);
+
+struct part part_add(struct part a, struct part b);
+
+/* `frames_apart`: that many of the frames not met are certain not to count (the first of each content). */
+struct estimate part_estimate(const struct part *part);
+
+/* The 97.5 % quantile of Student's t; INFINITY below one degree of freedom. */
+double student_quantile(double freedom);
+
+#endif

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "gather/gather.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "gather/look.h"
+#include "gather/targets.h"
+#include "sys/ksm_read.h"
+#include "sys/pagemap.h"
+#include "sys/proc.h"
+
+static double monotonic_seconds(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+static bool stopped(const struct gather_options *o)
+{
+	return o->stop && *o->stop;
+}
+
+/* Sleep until `deadline`, in slices, so that a signal is heeded at once. */
+static void wait_until(double deadline, const struct gather_options *o)
+{
+	for (double left; !stopped(o) && (left = deadline - monotonic_seconds()) > 0;) {
+		struct timespec slice = { .tv_nsec = (left < 0.05 ? left : 0.05) * 1e9 };
+		nanosleep(&slice, NULL);
+	}
+}
+
+static int both_looks(struct look *look, double start, const struct gather_options *o, struct error *err)
+{
+	int rc = look_first(look, err);
+	if (rc || o->settle_seconds <= 0)
+		return rc;
+	wait_until(start + o->settle_seconds, o);
+	return look_again(look, err);
+}
+
+static int read_contents(struct sample *s, const struct sysroot *root, const struct gather_options *o,
+			 struct error *err)
+{
+	struct content *content = NULL;
+	struct look *look = NULL;
+	double start = monotonic_seconds();
+
+	if (!pagemap_shows_frames(root, s->machine.page_bytes))
+		return fail(err, EXIT_NOT_PERMITTED, "read /proc/self/pagemap: frame numbers are hidden: run as root, or with CAP_SYS_ADMIN");
+	int rc = content_open(&content, o->reader, NULL, err);
+	if (!rc)
+		rc = look_begin(&look, s, root, content, o, err);
+	if (!rc) {
+		s->reader = content_reader(content);
+		rc = both_looks(look, start, o, err);
+	}
+	look_end(look);
+	content_close(content);
+	s->seconds = monotonic_seconds() - start;
+	return rc;
+}
+
+/* A captured system has the mappings but no page contents. */
+static void read_mappings_only(struct sample *s, const struct sysroot *root)
+{
+	for (size_t i = 0; i < s->tasks_count; i++) {
+		struct task *task = &s->tasks[i];
+		task->first_area = s->areas_count;
+		task->contents = ABSENT;
+		proc_areas(root, task->pid, i, s);
+		task->areas = s->areas_count - task->first_area;
+	}
+	sample_missing(s, "contents", ABSENT, "a captured system has no page contents");
+}
+
+static bool anything_read(const struct sample *s)
+{
+	for (size_t i = 0; i < s->tasks_count; i++)
+		if (s->tasks[i].contents == KNOWN || frame_count(&s->frames))
+			return true;
+	return false;
+}
+
+int gather_sample(struct sample *s, const struct sysroot *root, const struct gather_options *o,
+		  bool *ret_named_missing, struct error *err)
+{
+	struct timespec now;
+
+	sample_init(s);
+	clock_gettime(CLOCK_REALTIME, &now);
+	s->time_ns = now.tv_sec * 1000000000ll + now.tv_nsec;
+	s->settle_seconds = o->settle_seconds;
+	proc_machine(root, &s->machine);
+	ksm_read(root, &s->engine);
+	int rc = targets_find(s, root, &o->target, ret_named_missing, err);
+	if (rc)
+		return rc;
+	if (!root->live) {
+		read_mappings_only(s, root);
+		return 0;
+	}
+	rc = read_contents(s, root, o, err);
+	if (!rc && !anything_read(s))
+		rc = fail(err, s->missing[0].state == DENIED ? EXIT_NOT_PERMITTED : EXIT_FAILED, "%s: %s",
+			  s->missing[0].what, s->missing[0].why);
+	return rc;
+}

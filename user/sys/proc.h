@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The readers of /proc: processes, their mappings, the machine. They decide nothing. */
+#ifndef KSMSCOPE_SYS_PROC_H
+#define KSMSCOPE_SYS_PROC_H
+
+#include "core/sample.h"
+#include "sys/sysroot.h"
+
+/* All PIDs, ascending. The caller frees *ret. */
+int proc_pids(const struct sysroot *root, pid_t **ret, size_t *ret_count, struct error *err);
+
+/*
+ * Who a process is: stat, status, cgroup, ksm_stat, the name of a QEMU guest.
+ * KNOWN, or why there is nothing: GONE (no such process), DENIED. Single
+ * values that could not be read keep their own state.
+ */
+enum known proc_task(const struct sysroot *root, pid_t pid, struct task *ret, struct sample *names);
+
+/*
+ * The mappings of a process, from smaps, as areas of `task`. Only facts: class,
+ * flags, name, swapped and hugetlb pages; pages and frames come from pagemap.
+ * KNOWN, GONE or DENIED; a kernel thread or a zombie has none.
+ */
+enum known proc_areas(const struct sysroot *root, pid_t pid, uint32_t task, struct sample *sample);
+
+/* Page sizes, memory, CPUs, NUMA nodes, THP mode. */
+void proc_machine(const struct sysroot *root, struct machine *ret);
+
+/* Anonymous resident pages of a process (RssAnon of status), for progress; 0 where unknown. */
+uint64_t proc_anon_pages(const struct sysroot *root, pid_t pid, uint64_t page_bytes);
+
+#endif
