@@ -86,11 +86,11 @@ deps-install:
 	@tests/deps.sh packages.txt
 
 demo-run: deps-install
-	$(MAKE) --no-print-directory programs tests
+	$(MAKE) --no-print-directory programs $(BUILD)/tests/made_memory
 	tests/demo.sh $(BUILD)
 
 check-run: deps-install
-	tests/check.sh
+	BUILD=$(BUILD) tests/check.sh
 
 bench-run: deps-install
 	$(MAKE) --no-print-directory programs tests

@@ -1,0 +1,212 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# All tests: builds the programs twice, the second time with AddressSanitizer
+# and UBSan, and runs with each build the unit tests, the golden tests and the
+# live tests; the last line is "N passed, N failed, N skipped".
+#
+#   tests/check.sh            everything
+#   tests/check.sh NAME…      only tests with NAME in their name (live/advise, unit/tally, …)
+#
+#   BUILD             the build directory (build); $BUILD/asan is the second one
+#   KSMSCOPE_TIMEOUT  seconds that one test may take (300)
+#
+# A test is a program that prints lines "ok - name", "not ok - name: why",
+# "ok - name # SKIP why", or what cmocka makes of it. A test that dies, hangs,
+# prints no result, or leaves a setting of KSM or of huge pages changed, fails.
+# A script that says "# check: once" is not run again with the second build.
+cd "$(dirname "$0")/.." || exit 1
+. tests/lib.sh
+
+BUILD=${BUILD:-build}
+limit=${KSMSCOPE_TIMEOUT:-300}
+only=("$@")
+logs=$BUILD/check
+passed=0 failed=0 skipped=0 number=0
+running=
+reports=$(mktemp -d)
+chmod 1777 "$reports"
+trap 'rm -rf "$reports"' EXIT
+trap interrupted INT TERM HUP
+
+export CMOCKA_MESSAGE_OUTPUT=TAP
+# Reports go to files: a sanitizer that speaks up in a program whose failure a test expects is heard all the same.
+export ASAN_OPTIONS="log_path=$reports/report:exitcode=99:detect_leaks=1:strict_string_checks=1"
+export UBSAN_OPTIONS="log_path=$reports/report:exitcode=99:print_stacktrace=1"
+
+interrupted() {
+	[ -n "$running" ] && kill -TERM "$running" 2>/dev/null && wait "$running"
+	echo "interrupted" >&2
+	exit 130
+}
+
+# results LOG: each result as "pass|fail|skip<TAB>text"; cmocka's explanations follow its "not ok" as comments
+results() {
+	awk '
+	function flush() { if (failure != "") print "fail\t" failure; failure = "" }
+	/^not ok [0-9]+ # SKIP / { flush(); sub(/^not ok [0-9]+ # SKIP /, ""); print "skip\t" $0; next }
+	/^not ok( [0-9]+)? - / { flush(); sub(/^not ok( [0-9]+)? - /, ""); failure = $0; next }
+	/^ok( [0-9]+)? - .* # SKIP/ { flush(); sub(/^ok( [0-9]+)? - /, ""); print "skip\t" $0; next }
+	/^ok( [0-9]+)? - / { flush(); sub(/^ok( [0-9]+)? - /, ""); print "pass\t" $0; next }
+	/^# not ok/ { flush(); next }
+	/^# / { if (failure != "") failure = failure "; " substr($0, 3) }
+	END { flush() }' "$1"
+}
+
+# add LABEL KIND TEXT: one more result
+add() {
+	case $2 in
+	pass) passed=$((passed + 1)) ;;
+	skip) skipped=$((skipped + 1)); echo "$1: $3" >>"$logs/skipped" ;;
+	fail) failed=$((failed + 1)); echo "$1: $3" >>"$logs/failed" ;;
+	esac
+}
+
+# wanted LABEL
+wanted() {
+	local name
+	[ ${#only[@]} -eq 0 ] && return 0
+	for name in "${only[@]}"; do
+		case $1 in *"$name"*) return 0 ;; esac
+	done
+	return 1
+}
+
+# under_lock COMMAND…: while nobody else changes settings
+under_lock() {
+	mkdir -p "$(dirname "$lock_file")" 2>/dev/null
+	(
+		exec 8>"$lock_file" && flock -w 600 8
+		"$@"
+	)
+}
+
+# execute LOG COMMAND…: its status; with no input, in limited time
+execute() {
+	local log=$1
+	shift
+	timeout -k 30 "$limit" "$@" </dev/null >"$log" 2>&1 &
+	running=$!
+	wait "$running"
+	set -- $?
+	running=
+	return "$1"
+}
+
+# judge LABEL LOG STATUS: what the test printed, and what it did not
+judge() {
+	local label=$1 log=$2 status=$3 kind text counts failures_before=$failed before=$((passed + failed + skipped))
+	while IFS=$'\t' read -r kind text; do
+		add "$label" "$kind" "$text"
+	done < <(results "$log")
+	counts=$((passed + failed + skipped - before))
+	if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+		add "$label" fail "took more than $limit seconds, or was killed"
+	elif [ "$status" -ne 0 ] && [ "$failed" -eq "$failures_before" ]; then
+		add "$label" fail "ended with status $status: $(tail -n 5 "$log" | paste -sd ';')"
+	elif [ "$counts" -eq 0 ]; then
+		add "$label" fail "printed no result: $(tail -n 5 "$log" | paste -sd ';')"
+	fi
+	if [ -n "$(ls "$reports")" ]; then
+		cat "$reports"/* >"$log.sanitizer"
+		add "$label" fail "sanitizer: $(grep -hE 'ERROR|SUMMARY|runtime error' "$reports"/* | head -n 3 | paste -sd ';')"
+		rm -f "$reports"/*
+	fi
+}
+
+# run LABEL COMMAND…
+run() {
+	local label=$1 log=$logs/${1//\//-}.log status start=$SECONDS p=$passed f=$failed s=$skipped
+	shift
+	wanted "$label" || return 0
+	number=$((number + 1))
+	execute "$log" "$@"
+	status=$?
+	judge "$label" "$log" "$status"
+	printf '%3d  %-40s %4d passed%s%s  %d s\n' "$number" "$label" $((passed - p)) \
+		"$([ $failed -gt $f ] && echo ", $((failed - f)) FAILED")" \
+		"$([ $skipped -gt $s ] && echo ", $((skipped - s)) skipped")" $((SECONDS - start))
+}
+
+# The same for a live test: it must leave every setting as it found it.
+run_live() {
+	local label=$1
+	wanted "$label" || return 0
+	under_lock settings >"$logs/settings.before"
+	run "$@"
+	under_lock settings >"$logs/settings.after"
+	if ! cmp -s "$logs/settings.before" "$logs/settings.after"; then
+		add "$label" fail "left settings changed: $(diff "$logs/settings.before" "$logs/settings.after" |
+			grep '^[<>]' | paste -sd ';')"
+		under_lock settings_restore "$logs/settings.before"
+	fi
+}
+
+# build_into LABEL DIRECTORY MAKE-ARGUMENT…
+build_into() {
+	local label=$1 directory=$2 log=$logs/$1.log start=$SECONDS limit=1200
+	shift 2
+	if ! execute "$log" make -j"$(nproc)" BUILD="$directory" "$@" programs tests; then
+		add "$label" fail "$(grep -E 'error|Error|\*\*\*' "$log" | head -n 5 | paste -sd ';')"
+		return 1
+	elif grep -q 'warning:' "$log"; then
+		add "$label" fail "warnings: $(grep 'warning:' "$log" | head -n 5 | paste -sd ';')"
+	else
+		add "$label" pass ok
+	fi
+	printf '     %-40s %d s\n' "$label" $((SECONDS - start))
+}
+
+# each SUFFIX DIRECTORY: everything that is run with one build
+each() {
+	local suffix=$1 directory=$2 test name
+	export KSMSCOPE_BUILD=$directory KSMSCOPE_TOOLS=$BUILD
+	for test in tests/unit/test_*.c; do
+		name=$(basename "$test" .c)
+		[ -e "$test" ] && run "unit/${name#test_}$suffix" "$directory/tests/$name"
+	done
+	for test in tests/golden/*.sh tests/fuzz/*.sh; do
+		name=${test#tests/}
+		is_run "$test" "$suffix" && run "${name%.sh}$suffix" bash "$test"
+	done
+	for test in tests/live/test_*.c; do
+		name=$(basename "$test" .c)
+		[ -e "$test" ] && run_live "live/${name#test_}$suffix" "$directory/tests/$name"
+	done
+	for test in tests/live/*.sh; do
+		name=$(basename "$test" .sh)
+		is_run "$test" "$suffix" && run_live "live/$name$suffix" bash "$test"
+	done
+}
+
+# is_run SCRIPT SUFFIX
+is_run() {
+	[ -e "$1" ] && { [ -z "$2" ] || ! grep -q '^# check: once' "$1"; }
+}
+
+summary() {
+	if [ -s "$logs/skipped" ]; then
+		printf '\nskipped:\n'
+		sed 's/^/  /' "$logs/skipped"
+	fi
+	if [ -s "$logs/failed" ]; then
+		printf '\nfailed (logs are in %s):\n' "$logs"
+		cut -c1-1500 "$logs/failed" | sed 's/^/  /'
+	fi
+	[ $((passed + failed + skipped)) -gt 0 ] || { failed=1; echo "no test of that name: ${only[*]}"; }
+	printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	[ "$failed" -eq 0 ]
+}
+
+mkdir -p "$logs" || exit 1
+rm -f "$logs"/*
+if build_into build "$BUILD"; then
+	for test in tests/check_vmlinux*; do
+		[ -x "$test" ] && run "$(basename "${test%.*}")" "$test"
+	done
+	each "" "$BUILD"
+fi
+if build_into build.asan "$BUILD/asan" SANITIZE=1; then
+	each ".asan" "$BUILD/asan"
+fi
+summary
