@@ -31,6 +31,9 @@ int text_write(const struct text *text, FILE *out, struct error *err);
 
 #define scoped_text __attribute__((cleanup(text_free)))
 
+/* Bytes of the well-formed UTF-8 character at `s`, 0 where there is none. */
+size_t utf8_length(const unsigned char *s);
+
 /*
  * Copy a name that came from somebody else (comm, a mapping's path) so that it
  * can be shown: control bytes and what is not UTF-8 become '?'. Always

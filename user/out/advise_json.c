@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Schema ksm-advise/1; the keys are described in the man page ksm-advise(1). */
+#include <string.h>
+
+#include "core/doctor.h"
+#include "core/verdict.h"
+#include "out/advise.h"
+#include "out/json.h"
+
+const char *area_class_name(enum area_class class)
+{
+	static const char *const names[AREA_CLASSES] = { "candidate", "shared", "hugetlb", "dax", "device", "special" };
+	return names[class];
+}
+
+static const char *reader_name(enum reader_kind reader)
+{
+	static const char *const names[] = { "none", "direct-map", "copy" };
+	return names[reader];
+}
+
+static void missing(struct json *j, const struct sample *s)
+{
+	json_array(j, "missing");
+	for (size_t i = 0; i < s->missing_count; i++) {
+		json_object(j, NULL);
+		json_string(j, "what", s->missing[i].what);
+		json_string(j, "state", known_name(s->missing[i].state));
+		json_string(j, "why", s->missing[i].why);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void looked(struct json *j, const struct sample *s)
+{
+	json_object(j, "looked");
+	json_u64(j, "frames", frame_count(&s->frames));
+	json_u64(j, "bytes", s->frames_read * s->machine.page_bytes);
+	json_double(j, "seconds", s->seconds);
+	json_string(j, "reader", reader_name(s->reader));
+	json_double(j, "settle_seconds", s->settle_seconds);
+	json_u64(j, "page_bytes", s->machine.page_bytes);
+	json_end_object(j);
+}
+
+static void frames(struct json *j, const struct frame_counts *f)
+{
+	json_object(j, "frames");
+	json_u64(j, "candidate", f->candidate);
+	json_u64(j, "zero", f->zero);
+	json_u64(j, "zero_in_huge", f->zero_in_huge);
+	json_u64(j, "merged", f->merged);
+	json_u64(j, "huge", f->huge);
+	json_u64(j, "volatile", f->is_volatile);
+	json_u64(j, "unread", f->unread);
+	json_u64(j, "shared_by_fork", f->multi);
+	json_u64(j, "saved_now", f->saved_now);
+	json_u64(j, "zero_page_mappings", f->zero_page_mappings);
+	json_u64(j, "file", f->file_pages);
+	json_object(j, "not_mergeable");
+	for (int c = AREA_CANDIDATE + 1; c < AREA_CLASSES; c++)
+		json_u64(j, area_class_name(c), f->not_mergeable[c]);
+	json_end_object(j);
+	json_end_object(j);
+}
+
+static void duplicates(struct json *j, const struct model *m)
+{
+	const struct duplicate_counts *d = &m->duplicates;
+	json_object(j, "duplicates");
+	json_u64(j, "frames", d->frames);
+	json_u64(j, "low", d->low);
+	json_u64(j, "high", d->high);
+	json_bool(j, "exact", d->exact);
+	json_u64(j, "within_processes", d->within_processes);
+	json_u64(j, "between_processes", d->between_processes);
+	json_u64(j, "capped", d->capped);
+	json_u64(j, "zero", d->zero);
+	json_u64(j, "inside_domains", d->inside_domains);
+	json_u64(j, "crossing_domains", m->crossing_frames);
+	json_u64(j, "mergeable", d->mergeable);
+	json_end_object(j);
+}
+
+static void exposure(struct json *j, const struct exposure *e)
+{
+	json_object(j, "exposure");
+	json_u64(j, "needed_bytes", e->needed_bytes);
+	json_u64(j, "needed_after_bytes", e->needed_predicted_bytes);
+	json_value(j, "available_bytes", e->available_bytes);
+	json_end_object(j);
+}
+
+static void granularity(struct json *j, const struct model *m)
+{
+	json_array(j, "granularity");
+	for (size_t i = 0; i < m->granularity_levels; i++) {
+		json_object(j, NULL);
+		json_u64(j, "block_bytes", m->granularity[i].block_bytes);
+		json_u64(j, "blocks", m->granularity[i].blocks);
+		json_u64(j, "distinct", m->granularity[i].distinct);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void processes(struct json *j, const struct sample *s, const struct model *m)
+{
+	json_array(j, "processes");
+	for (size_t i = 0; i < s->tasks_count; i++) {
+		const struct task *t = &s->tasks[i];
+		json_object(j, NULL);
+		json_i64(j, "pid", t->pid);
+		json_string(j, "comm", t->comm);
+		json_u64(j, "uid", t->uid);
+		json_string(j, "cgroup", sample_string(s, t->cgroup));
+		if (t->vm)
+			json_string(j, "vm", sample_string(s, t->vm));
+		json_string(j, "contents", known_name(t->contents));
+		json_u64(j, "candidate", m->processes[i].candidate);
+		json_u64(j, "self_duplicates", m->processes[i].self_duplicates);
+		json_u64(j, "attributed_bytes", m->processes[i].attributed_frames * s->machine.page_bytes + 0.5);
+		json_value(j, "merging_pages", t->ksm.merging_pages);
+		json_value(j, "profit_bytes", t->ksm.profit_bytes);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+enum pair_names { BY_PID, BY_UID, BY_CGROUP };
+
+static void pair_member(struct json *j, const char *key, const struct sample *s, uint32_t task, enum pair_names names)
+{
+	const struct task *t = &s->tasks[task];
+	if (names == BY_PID)
+		json_i64(j, key, t->pid);
+	else if (names == BY_UID)
+		json_u64(j, key, t->uid);
+	else
+		json_string(j, key, sample_string(s, t->cgroup));
+}
+
+static void sharing(struct json *j, const char *key, const struct sample *s, const struct sharing *pairs, size_t count,
+		    enum pair_names names)
+{
+	json_array(j, key);
+	for (size_t i = 0; i < count; i++) {
+		json_object(j, NULL);
+		pair_member(j, "a", s, pairs[i].a, names);
+		pair_member(j, "b", s, pairs[i].b, names);
+		json_u64(j, "frames", pairs[i].frames);
+		json_bool(j, "crosses", pairs[i].crosses);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void mappings(struct json *j, const struct sample *s, const struct model *m)
+{
+	json_array(j, "mappings");
+	for (size_t a = 0; a < s->areas_count; a++) {
+		const struct area *area = &s->areas[a];
+		const struct mapping_counts *c = &m->mappings[a];
+		if (area->class != AREA_CANDIDATE || !c->candidate)
+			continue;
+		json_object(j, NULL);
+		json_i64(j, "pid", s->tasks[area->task].pid);
+		json_string(j, "name", sample_string(s, area->name));
+		json_u64(j, "start", area->start);
+		json_u64(j, "end", area->end);
+		json_u64(j, "candidate", c->candidate);
+		json_u64(j, "duplicates", c->duplicates + 0.5);
+		json_u64(j, "huge", c->huge);
+		json_u64(j, "zero", c->zero);
+		json_u64(j, "volatile", c->is_volatile);
+		json_bool(j, "opted_in", area->flags & AREA_MERGEABLE);
+		json_bool(j, "worthwhile", m->worthwhile[a]);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void reasons(struct json *j, const struct model *m)
+{
+	json_array(j, "reasons");
+	for (size_t i = 0; i < m->reasons_count; i++) {
+		const struct reason *r = &m->reasons[i];
+		json_object(j, NULL);
+		json_string(j, "code", reason_name(r->code));
+		if (r->pid)
+			json_i64(j, "pid", r->pid);
+		else
+			json_null(j, "pid");
+		json_string(j, "text", r->text);
+		json_string(j, "remedy", r->remedy);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void engine(struct json *j, const struct sample *s)
+{
+	json_object(j, "engine");
+	for (int k = 0; k < KNOB_COUNT; k++)
+		json_value(j, knobs[k].name, s->engine.knob[k]);
+	json_end_object(j);
+}
+
+static void verdict(struct json *j, const struct model *m)
+{
+	json_object(j, "verdict");
+	json_string(j, "code", verdict_name(m->verdict));
+	json_string(j, "text", m->verdict_text);
+	json_end_object(j);
+}
+
+static void change(struct json *j, const struct change *c, const char *outcome)
+{
+	static const char *const kinds[] = { "knob", "madvise", "prctl" };
+	json_object(j, NULL);
+	json_string(j, "kind", kinds[c->kind]);
+	if (c->kind == CHANGE_KNOB) {
+		json_string(j, "knob", knobs[c->knob].name);
+		json_i64(j, "before", c->before);
+		json_i64(j, "after", c->after);
+	} else {
+		json_i64(j, "pid", c->pid);
+	}
+	if (c->kind == CHANGE_MADVISE) {
+		json_u64(j, "start", c->start);
+		json_u64(j, "end", c->end);
+	}
+	json_string(j, "reason", c->reason);
+	json_string(j, "outcome", outcome);
+	json_end_object(j);
+}
+
+static void applied(struct json *j, const struct applied *a)
+{
+	json_object(j, "applied");
+	json_u64(j, "predicted_bytes", a->predicted_bytes);
+	json_i64(j, "actual_bytes", a->actual_bytes);
+	json_i64(j, "kernel_bytes", a->kernel_bytes);
+	json_double(j, "seconds", a->seconds);
+	if (a->ksmd_seconds >= 0)
+		json_double(j, "ksmd_cpu_seconds", a->ksmd_seconds);
+	else
+		json_null(j, "ksmd_cpu_seconds");
+	json_bool(j, "converged", a->converged);
+	json_array(j, "changes");
+	for (size_t i = 0; i < a->plan->count; i++)
+		change(j, &a->plan->changes[i], a->outcomes[i]);
+	json_end_array(j);
+	json_end_object(j);
+}
+
+void advise_json(struct text *out, const struct advice *advice)
+{
+	const struct sample *s = advice->sample;
+	const struct model *m = advice->model;
+	struct json j = { .out = out, .indented = true };
+
+	json_object(&j, NULL);
+	json_string(&j, "schema", "ksm-advise/1");
+	json_double(&j, "time", s->time_ns / 1e9);
+	json_bool(&j, "complete", m->complete);
+	missing(&j, s);
+	looked(&j, s);
+	frames(&j, &m->frames);
+	duplicates(&j, m);
+	json_i64(&j, "net_bytes", m->net_bytes);
+	json_i64(&j, "net_worthwhile_bytes", m->net_part_bytes);
+	if (m->eta_seconds >= 0)
+		json_double(&j, "eta_seconds", m->eta_seconds);
+	else
+		json_null(&j, "eta_seconds");
+	exposure(&j, &m->exposure);
+	granularity(&j, m);
+	processes(&j, s, m);
+	sharing(&j, "sharing", s, m->sharing, m->sharing_count, BY_PID);
+	sharing(&j, "sharing_by_uid", s, m->uid_sharing, m->uid_sharing_count, BY_UID);
+	sharing(&j, "sharing_by_cgroup", s, m->cgroup_sharing, m->cgroup_sharing_count, BY_CGROUP);
+	mappings(&j, s, m);
+	engine(&j, s);
+	reasons(&j, m);
+	verdict(&j, m);
+	if (advice->applied)
+		applied(&j, advice->applied);
+	json_end_object(&j);
+	text_puts(out, "\n");
+}
