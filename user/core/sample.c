@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *area_class_name(enum area_class class)
+{
+	static const char *const names[AREA_CLASSES] = { "candidate", "shared", "hugetlb", "dax", "device", "special" };
+	return names[class];
+}
+
 void sample_init(struct sample *s)
 {
 	memset(s, 0, sizeof(*s));

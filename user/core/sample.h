@@ -30,6 +30,9 @@ enum area_class {
 	AREA_CLASSES
 };
 
+/* "candidate", "shared", "hugetlb", "dax", "device", "special". */
+const char *area_class_name(enum area_class class);
+
 /* Facts about a VMA that decide about opting it in. */
 enum area_flags {
 	AREA_MERGEABLE = 1 << 0,	/* VmFlags mg */

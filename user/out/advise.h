@@ -29,6 +29,7 @@ void advise_json(struct text *out, const struct advice *advice);
 
 struct advise_style {
 	bool colour;
+	bool utf8;		/* bars of block characters instead of '#' */
 	bool verbose;		/* all mappings, pairs and reasons instead of the largest */
 };
 

@@ -7,12 +7,6 @@
 #include "out/advise.h"
 #include "out/json.h"
 
-const char *area_class_name(enum area_class class)
-{
-	static const char *const names[AREA_CLASSES] = { "candidate", "shared", "hugetlb", "dax", "device", "special" };
-	return names[class];
-}
-
 static const char *reader_name(enum reader_kind reader)
 {
 	static const char *const names[] = { "none", "direct-map", "copy" };
