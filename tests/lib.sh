@@ -232,11 +232,12 @@ oracle() {
 }
 
 # What is compared, row by row: NAME|JQ
-facts='frames|.frames | {candidate, zero, zero_in_huge, merged, huge}
+facts='frames|.frames | {candidate, zero, zero_in_huge, merged, huge, saved_now, zero_page_mappings, file}
 not mergeable|.frames.not_mergeable | with_entries(select(.value > 0))
 duplicates|.duplicates | {frames, within_processes, capped}
 block sizes|[.granularity[] | select(.blocks > 0) | {block_bytes, blocks, distinct}] | sort
 processes|[.processes[] | {pid, candidate, self_duplicates}] | sort
+mappings|[.mappings[] | {pid, start, name, candidate}] | sort
 sharing|[.sharing[] | {a: ([.a, .b] | min), b: ([.a, .b] | max), frames}] | sort'
 
 # fact FILE JQ
@@ -280,5 +281,8 @@ agrees() {
 		compare_facts "$name" "$work/before.json" "$work/advise.json"
 		holds "$name: complete and exact" '.complete and .duplicates.exact and .frames.volatile == 0 and
 			.duplicates.low == .duplicates.frames and .duplicates.high == .duplicates.frames' "$work/advise.json"
+		holds "$name: the shares of the processes add up to the whole" '
+			([.processes[].attributed_bytes] | add) as $sum | (.duplicates.frames * .looked.page_bytes) as $all |
+			($sum - $all | fabs) <= (.processes | length)' "$work/advise.json"
 	fi
 }

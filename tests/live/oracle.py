@@ -16,22 +16,17 @@ It does not know volatile pages, swap, reasons and verdicts.
 """
 import argparse
 import collections
-import ctypes
-import errno
-import fcntl
 import hashlib
 import itertools
 import json
 import os
 import re
-import struct
 import sys
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PMD, PUD = PAGE * (PAGE // 8), PAGE * (PAGE // 8) ** 2
 PRESENT, FILE_OR_SHARED, PFN = 1 << 63, 1 << 61, (1 << 55) - 1  # bits of pagemap
 KSM, THP, ZERO_PAGE = 1 << 21, 1 << 22, 1 << 24  # bits of kpageflags
-PAGEMAP_SCAN, PAGE_IS_HUGE = 0xC0606610, 1 << 6  # linux/fs.h, 6.7 and later
 CHUNK = 1 << 18  # pages of pagemap read at once
 HEAD = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)")
 
@@ -48,9 +43,9 @@ class Area:
 class Frame:
     """A physical frame that KSM could take."""
 
-    def __init__(self, content, merged, first):
-        self.content, self.merged, self.first = content, merged, first
-        self.huge = False
+    def __init__(self, content, flags, first):
+        self.content, self.first = content, first
+        self.merged, self.huge = bool(flags & KSM), bool(flags & THP)
 
 
 def why_refused(flags):
@@ -93,20 +88,6 @@ def present_pages(pagemap, start, end):
                 yield chunk + i, entry
 
 
-def is_mapped_huge(pagemap, start):
-    """Whether one page table entry maps the PMD-sized range at page `start`; None where the kernel can't tell."""
-    region = ctypes.create_string_buffer(24)
-    arg = bytearray(struct.pack("12Q", 96, 0, start * PAGE, start * PAGE + PMD, 0, ctypes.addressof(region), 1, 0,
-                                0, PAGE_IS_HUGE, 0, PAGE_IS_HUGE))
-    try:
-        found = fcntl.ioctl(pagemap, PAGEMAP_SCAN, arg, True)
-    except OSError as error:
-        if error.errno == errno.ENOTTY:
-            return None
-        raise
-    return found == 1 and struct.unpack_from("QQ", region) == (start * PAGE, start * PAGE + PMD)
-
-
 class Count:
     """All frames of some processes, each once."""
 
@@ -117,9 +98,8 @@ class Count:
         self.index = {}  # frame number of the machine -> index into frames
         self.contents = {}  # SHA-256 -> number of the content
         self.zero = self.number_of(bytes(PAGE))
-        self.refused = collections.Counter()  # present pages by reason
-        self.zero_page_mappings = 0
-        self.file_pages = 0
+        self.refused = collections.defaultdict(set)  # frames of mappings that KSM refuses, by reason
+        self.zero_page_mappings = self.file_pages = self.merged_mappings = 0
         self.kpageflags = os.open("/proc/kpageflags", os.O_RDONLY)
         for pid in self.pids:
             self.look_at(pid)
@@ -135,14 +115,17 @@ class Count:
             if self.only:
                 start, end = max(start, self.only[0]), min(end, self.only[1])
             if area.refused:
-                self.refused[area.refused] += sum(1 for _ in present_pages(pagemap, start, end))
+                self.refuse(area, {entry & PFN for _, entry in present_pages(pagemap, start, end)})
                 continue
             for page, entry in present_pages(pagemap, start, end):
                 self.meet(area, page, entry, memory)
-            self.mark_huge(area, pagemap)
             self.areas.append(area)
         os.close(pagemap)
         os.close(memory)
+
+    def refuse(self, area, pfns):
+        """Each frame is counted once, in the row in which it was met first."""
+        self.refused[area.refused] |= pfns.difference(*self.refused.values())
 
     def flags_of(self, pfn):
         return int.from_bytes(os.pread(self.kpageflags, 8, 8 * pfn), sys.byteorder)
@@ -162,20 +145,9 @@ class Count:
             if len(data) != PAGE:
                 sys.exit(f"oracle: process {area.pid}: can't read page {page:x}")
             self.index[pfn] = len(self.frames)
-            self.frames.append(Frame(self.number_of(data), bool(flags & KSM), (area, page)))
+            self.frames.append(Frame(self.number_of(data), flags, (area, page)))
         area.frames[page] = self.index[pfn]
-
-    def mark_huge(self, area, pagemap):
-        size = PMD // PAGE
-        for start, frames in whole_blocks(area, size):
-            huge = is_mapped_huge(pagemap, start)
-            if huge is None:
-                pfns = [os.pread(pagemap, 8, 8 * (start + i)) for i in (0, size - 1)]
-                first, last = (int.from_bytes(pfn, sys.byteorder) & PFN for pfn in pfns)
-                huge = first % size == 0 and last == first + size - 1 and self.flags_of(first) & THP
-            if huge:
-                for frame in frames:
-                    self.frames[frame].huge = True
+        self.merged_mappings += self.frames[self.index[pfn]].merged
 
 
 def whole_blocks(area, size):
@@ -229,6 +201,16 @@ def within_processes(held):
     return len(set().union(*(sorted(frames)[1:] for contents in held.values() for frames in contents.values())))
 
 
+def mappings(count):
+    """The frames of each mapping; one that a process maps twice counts in the first."""
+    seen = collections.defaultdict(set)
+    for area in count.areas:
+        frames = set(area.frames.values()) - seen[area.pid]
+        seen[area.pid] |= frames
+        if frames:
+            yield {"pid": area.pid, "start": area.start * PAGE, "name": area.name, "candidate": len(frames)}
+
+
 def max_page_sharing():
     try:
         with open("/sys/kernel/mm/ksm/max_page_sharing", encoding="ascii") as file:
@@ -249,10 +231,11 @@ def report(count):
             "zero_in_huge": sum(frame.huge for frame in zero),
             "merged": sum(frame.merged for frame in count.frames),
             "huge": sum(frame.huge for frame in count.frames),
-            "not_mergeable": dict(+count.refused),
+            "saved_now": count.merged_mappings - sum(frame.merged for frame in count.frames),
+            "zero_page_mappings": count.zero_page_mappings,
+            "file": count.file_pages,
+            "not_mergeable": {why: len(pfns) for why, pfns in count.refused.items() if pfns},
         },
-        "zero_page_mappings": count.zero_page_mappings,
-        "file_pages": count.file_pages,
         "duplicates": {
             "frames": len(count.frames) - len(copies),
             "within_processes": within_processes(held),
@@ -264,9 +247,7 @@ def report(count):
                        "candidate": sum(map(len, held[pid].values())),
                        "self_duplicates": sum(len(frames) - 1 for frames in held[pid].values())}
                       for pid in count.pids],
-        "mappings": [{"pid": area.pid, "start": area.start * PAGE, "name": area.name,
-                      "candidate": len(set(area.frames.values()))}
-                     for area in count.areas if area.frames],
+        "mappings": list(mappings(count)),
         "sharing": sharing(count, held),
     }
 

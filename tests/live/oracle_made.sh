@@ -46,7 +46,7 @@ counts "all together" --unique 23 --pairs 1009 --copies 307x3 --zero 101 --commo
 make_memory --stop --zeropage-mappings 61 && {
 	oracle "$made_all" "$work/oracle.json" --only "$made_range"
 	equal "mappings of the zero page are no frames" "0 61" \
-		"$(jq -r '"\(.frames.candidate) \(.zero_page_mappings)"' "$work/oracle.json")"
+		"$(jq -r '"\(.frames.candidate) \(.frames.zero_page_mappings)"' "$work/oracle.json")"
 }
 
 # Two processes: 43 contents in common, each its own otherwise.
