@@ -25,7 +25,7 @@ BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARC
 LDLIBS += -lbpf -lelf -lz -lm
 
 # A room is a folder: all its C files belong to it.
-ROOMS    := base core out sys probe gather act cli
+ROOMS    := base core out sys probe gather act cli advise
 ROOM_SRC := $(foreach room,$(ROOMS),$(wildcard user/$(room)/*.c))
 ROOM_OBJ := $(ROOM_SRC:%.c=$(BUILD)/obj/%.o)
 # user/prog/ksm_advise.c becomes the program ksm-advise.

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "advise/advise.h"
+
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/units.h"
+#include "cli/progress.h"
+
+static void show_look(void *context, uint64_t done, uint64_t expected)
+{
+	progress_show(context, expected ? (double)done / expected : 0, "%s of about %s pages looked at",
+		      show_count(done).text, show_count(expected > done ? expected : done).text);
+}
+
+int advise_look(struct sample *s, struct model *m, const struct sysroot *root, const struct advise_options *o,
+		double settle_seconds, const volatile sig_atomic_t *stop, bool *ret_named_missing, struct error *err)
+{
+	struct progress progress;
+	const struct gather_options gather = {
+		.target = advise_target(o),
+		.reader = advise_reader(o),
+		.settle_seconds = settle_seconds,
+		.progress = show_look,
+		.context = &progress,
+		.stop = stop,
+	};
+
+	progress_start(&progress);
+	int rc = gather_sample(s, root, &gather, ret_named_missing, err);
+	progress_end(&progress);
+	if (!rc && model_build(m, s))
+		rc = fail(err, EXIT_FAILED, "out of memory counting %u frames: look at fewer processes at a time",
+			  frame_count(&s->frames));
+	if (rc)
+		sample_free(s);
+	return rc;
+}
+
+static struct advise_style style_of(const struct advise_options *o)
+{
+	setlocale(LC_CTYPE, "");
+	return (struct advise_style){
+		.colour = !o->no_color && !getenv("NO_COLOR") && isatty(STDOUT_FILENO),
+		.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
+		.verbose = o->verbose,
+	};
+}
+
+static int answer(const struct advise_options *o, const struct sample *s, const struct model *m,
+		  const struct applied *applied, struct error *err)
+{
+	const struct advice advice = { .sample = s, .model = m, .applied = applied };
+	scoped_text struct text out = { 0 };
+
+	if (o->format == FORMAT_JSON) {
+		advise_json(&out, &advice);
+	} else {
+		struct advise_style style = style_of(o);
+		advise_text(&out, &advice, &style);
+	}
+	return text_write(&out, stdout, err);
+}
+
+static int advise(const struct advise_options *o, const struct sysroot *root, const volatile sig_atomic_t *stop,
+		  struct error *err)
+{
+	struct sample s;
+	struct model m;
+	struct applied applied = { 0 };
+	bool named_missing = false;
+
+	int rc = advise_look(&s, &m, root, o, o->settle_seconds, stop, &named_missing, err);
+	if (rc)
+		return rc;
+	if (o->apply)
+		rc = advise_apply(&applied, root, o, &s, &m, stop, err);
+	if (!rc && !o->dry_run)
+		rc = answer(o, &s, &m, applied.plan ? &applied : NULL, err);
+	if (!rc && named_missing)
+		rc = fail(err, EXIT_FAILED, "%s: %s; the answer is about the others", s.missing[0].what, s.missing[0].why);
+	applied_free(&applied);
+	model_free(&m);
+	sample_free(&s);
+	return rc;
+}
+
+int advise_run(const struct advise_options *o, const volatile sig_atomic_t *stop, struct error *err)
+{
+	struct sysroot root;
+	int rc = sysroot_open(&root, o->sysroot, err);
+	if (rc)
+		return rc;
+	rc = o->undo ? advise_undo(&root, o, err) : advise(o, &root, stop, err);
+	sysroot_close(&root);
+	return rc;
+}

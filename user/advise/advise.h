@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The main job, step by step: look, judge, perhaps act, answer. Each step is a
+ * room's; what is here is only their order.
+ */
+#ifndef KSMSCOPE_ADVISE_ADVISE_H
+#define KSMSCOPE_ADVISE_ADVISE_H
+
+#include <signal.h>
+
+#include "advise/options.h"
+#include "out/advise.h"
+#include "sys/sysroot.h"
+
+/*
+ * Do what the options say and write the answer to standard output. `stop`
+ * becomes non-zero when the user wants to end: what was changed is put back.
+ * 0 or a negative exit status.
+ */
+int advise_run(const struct advise_options *options, const volatile sig_atomic_t *stop, struct error *err);
+
+/* One look at the targets and its model, with a progress bar on a terminal. */
+int advise_look(struct sample *ret_sample, struct model *ret_model, const struct sysroot *root,
+		const struct advise_options *options, double settle_seconds, const volatile sig_atomic_t *stop,
+		bool *ret_named_missing, struct error *err);
+
+/*
+ * Plan, say what is going to be done, do it, wait, count again. Fills `ret`
+ * where something was carried out (ret->plan is NULL otherwise); the plan and
+ * the outcomes in it belong to the caller: applied_free().
+ */
+int advise_apply(struct applied *ret, const struct sysroot *root, const struct advise_options *options,
+		 const struct sample *sample, const struct model *model, const volatile sig_atomic_t *stop,
+		 struct error *err);
+void applied_free(struct applied *applied);
+
+/* --undo: take back what the journals hold. */
+int advise_undo(const struct sysroot *root, const struct advise_options *options, struct error *err);
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "advise/options.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "act/apply.h"
+
+static const char *const formats[] = { "text", "json", NULL };
+static const char *const readers[] = { "auto", "direct-map", "copy", NULL };
+static const char *const opt_ins[] = { "mappings", "process", NULL };
+
+static const char epilogue[] =
+	"Without --apply and --undo nothing is changed. Contents are hashed in the kernel with a key\n"
+	"of this run; neither contents nor hashes leave it.\n"
+	"See ksm-advise(1), and docs/anatomy.md for how KSM works.\n";
+
+int advise_options_parse(struct advise_options *o, int argc, char **argv, enum parsed *ret_parsed, struct error *err)
+{
+	*o = (struct advise_options){ .settle_seconds = 1, .for_seconds = 300, .ksmd_cpu = 0.5,
+				      .state_dir = ACT_STATE_DIR };
+	const struct option_row rows[] = {
+		{ .name = "Whom to look at" },
+		{ "pid", 'p', "N[,N…]", "these processes", .pids = &o->pids },
+		{ "comm", 'c', "NAME", "processes of this name (as in /proc/PID/comm)", .string = &o->comm },
+		{ "cgroup", 'g', "PATH", "processes of this cgroup and those below it", .string = &o->cgroup },
+		{ "uid", 'u', "U", "processes with this effective uid", .number = &o->uid, .given = &o->has_uid },
+		{ "all", 'a', NULL, "every process", .flag = &o->all },
+		{ .name = "How to look" },
+		{ "exact", 'e', NULL, "look at every page (what is done today in any case)", .flag = &o->exact },
+		{ "settle", 's', "SECONDS", "look twice, so far apart; 0: once (default 1)",
+		  .seconds = &o->settle_seconds },
+		{ "reader", 0, "WHICH", "auto, direct-map or copy (default auto)", .choice = &o->reader,
+		  .choices = readers },
+		{ "sysroot", 0, "DIR", "a captured system instead of this one (DIR/proc, DIR/sys)",
+		  .string = &o->sysroot },
+		{ .name = "How to answer" },
+		{ "format", 'f', "FORM", "text or json (default text)", .choice = &o->format, .choices = formats },
+		{ "verbose", 'v', NULL, "all rows of each list", .flag = &o->verbose },
+		{ "no-color", 0, NULL, "no colours (also by NO_COLOR)", .flag = &o->no_color },
+		{ .name = "Carry it out" },
+		{ "apply", 0, NULL, "opt the targets in, run the engine until it has converged, report",
+		  .flag = &o->apply },
+		{ "dry-run", 'n', NULL, "with --apply: say what would be done and stop", .flag = &o->dry_run },
+		{ "for", 0, "SECONDS", "at most so long (default 300)", .seconds = &o->for_seconds },
+		{ "cpu", 0, "SHARE", "of one CPU for ksmd while pages merge (default 50%)", .ratio = &o->ksmd_cpu },
+		{ "opt-in", 0, "WHAT", "mappings (those worth it) or process (all of it; default mappings)",
+		  .choice = &o->opt_in, .choices = opt_ins },
+		{ "cross-domains", 0, NULL, "merge across uids and virtual machines too: a side channel",
+		  .flag = &o->cross_domains },
+		{ "undo", 0, NULL, "take back what --apply left (with --pid: only for these)", .flag = &o->undo },
+		{ "state-dir", 0, "DIR", "where the journals are (default " ACT_STATE_DIR ")", .string = &o->state_dir },
+		{ 0 },
+	};
+	const struct program program = {
+		.name = "ksm-advise",
+		.summary = "what merging would save in running processes, why it is not saved, and saving it",
+		.usage = "[OPTION]… --pid N | --comm NAME | --cgroup PATH | --uid U | --all",
+		.options = rows,
+		.epilogue = epilogue,
+	};
+	int operand;
+	int rc = options_parse(&program, argc, argv, ret_parsed, &operand, err);
+
+	if (rc || *ret_parsed == PARSED_DONE)
+		return rc;
+	bool target = o->pids.count || o->comm || o->cgroup || o->has_uid || o->all;
+	if (!target && !o->undo)
+		return fail(err, EXIT_USAGE, "whom to look at? --pid, --comm, --cgroup, --uid or --all; see ksm-advise --help");
+	if (o->undo && (o->apply || o->comm || o->cgroup || o->has_uid || o->all))
+		return fail(err, EXIT_USAGE, "--undo goes alone or with --pid");
+	if (o->dry_run && !o->apply)
+		return fail(err, EXIT_USAGE, "--dry-run goes with --apply");
+	if ((o->apply || o->undo) && o->sysroot)
+		return fail(err, EXIT_USAGE, "--apply and --undo work on this system, not on a captured one (--sysroot)");
+	if (o->has_uid && o->uid > UINT32_MAX)
+		return fail(err, EXIT_USAGE, "--uid %llu: no such uid", (unsigned long long)o->uid);
+	if (o->settle_seconds > 86400 || o->for_seconds > 86400)
+		return fail(err, EXIT_USAGE, "--settle and --for take at most a day (86400 seconds)");
+	if (o->ksmd_cpu <= 0 || o->ksmd_cpu > 0.95)
+		return fail(err, EXIT_USAGE, "--cpu takes a share above 0 and at most 95%%");
+	return 0;
+}
+
+void advise_options_free(struct advise_options *o)
+{
+	free(o->pids.pids);
+}
+
+struct target advise_target(const struct advise_options *o)
+{
+	return (struct target){ .pids = o->pids.pids, .pids_count = o->pids.count, .comm = o->comm,
+				.cgroup = o->cgroup, .by_uid = o->has_uid, .uid = o->uid, .all = o->all };
+}
+
+enum reader_kind advise_reader(const struct advise_options *o)
+{
+	static const enum reader_kind kinds[] = { READER_NONE, READER_DIRECT_MAP, READER_COPY };
+	return kinds[o->reader];
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What ksm-advise was asked for. */
+#ifndef KSMSCOPE_ADVISE_OPTIONS_H
+#define KSMSCOPE_ADVISE_OPTIONS_H
+
+#include "cli/options.h"
+#include "core/plan.h"
+#include "gather/gather.h"
+
+enum advise_action { ACTION_ADVISE, ACTION_APPLY, ACTION_UNDO };
+enum advise_format { FORMAT_TEXT, FORMAT_JSON };
+
+struct advise_options {
+	struct pid_option pids;
+	const char *comm, *cgroup, *sysroot, *state_dir;
+	uint64_t uid;
+	double settle_seconds, for_seconds, ksmd_cpu;
+	int format, reader, opt_in;
+	bool has_uid, all, exact, apply, undo, dry_run, cross_domains, verbose, no_color;
+};
+
+/* Parse and check what belongs together. *ret is ready to be used when PARSED_GO comes back. */
+int advise_options_parse(struct advise_options *ret, int argc, char **argv, enum parsed *ret_parsed,
+			 struct error *err);
+void advise_options_free(struct advise_options *options);
+
+struct target advise_target(const struct advise_options *options);
+enum reader_kind advise_reader(const struct advise_options *options);
+
+#endif
