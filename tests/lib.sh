@@ -124,6 +124,7 @@ live_begin() {
 	work=$(mktemp -d)
 	chmod 755 "$work"
 	settings >"$work/settings"
+	merged_at_start=$(get_ksm pages_shared)
 	trap live_end EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
@@ -137,9 +138,17 @@ live_end() {
 		eval "$command"
 	done
 	end_processes
+	forget_merged
 	settings_restore "$work/settings"
 	rm -rf "$work"
 	exit $((status ? status : failures > 0))
+}
+
+# A stopped engine remembers merged pages of processes that have ended. Where nothing was merged before us, let it
+# forget them: some settings can't be changed until it does.
+forget_merged() {
+	[ "$merged_at_start" -eq 0 ] && [ "$(get_ksm pages_shared)" -gt 0 ] && set_ksm run 2
+	return 0
 }
 
 # wait_for SECONDS COMMAND…: until it succeeds
