@@ -34,4 +34,150 @@ struct content_batch {
 };
 ABI_ASSERT_SIZE(struct content_batch, CONTENT_BATCH * 17);
 
+/* ---- walk.bpf.c, pagewalk.bpf.h: finding the frame behind an address ---- */
+
+/* What user space learned of this kernel's page tables; all zero: they can't be walked. */
+struct walk_layout {
+	__u64 direct_map;	/* virtual address of physical address 0 */
+	__u64 page_structs;	/* virtual address of frame 0's struct page */
+	__u64 physical_mask;	/* bits of an entry that are a physical address */
+	__u64 zero_frame;	/* the shared zero page */
+	__u32 levels;		/* 4 or 5; 0: don't walk */
+	__u32 page_shift;
+};
+ABI_ASSERT_SIZE(struct walk_layout, 40);
+
+/* One question to walk.bpf.c, about an address of the asking process. */
+struct walk_question {
+	struct walk_layout layout;	/* in: to be tried */
+	__u64 address;			/* in */
+	__u64 pfn;			/* out: 0 where the walk failed */
+	__u64 mapping;			/* out: of the frame's folio */
+	__u64 index;			/* out: likewise */
+	__u64 table;			/* out: the top page table's virtual address */
+	__u64 stack;			/* out: a kernel address that is mapped page by page */
+	__u64 stack_page;		/* out: struct page of its frame */
+	__u64 stack_pfn;		/* out: that frame, by walking */
+	__u32 page_struct_bytes;	/* out */
+	__u32 reserved;
+};
+ABI_ASSERT_SIZE(struct walk_question, 112);
+
+/* ---- fault.bpf.c ---- */
+
+enum fault_kind {
+	FAULT_FIRST_WRITE,	/* a write where nothing was mapped */
+	FAULT_FIRST_READ,	/* a read or execution where nothing was mapped */
+	FAULT_COW_MERGED,	/* a write to a page that KSM has merged */
+	FAULT_COW_ZERO,		/* a write to a page that KSM has merged with the zero page */
+	FAULT_COW_OTHER,	/* any other write to a page mapped for reading */
+	FAULT_COW_UNKNOWN,	/* such a write, of a page that could not be looked at */
+	FAULT_OTHER,		/* spurious, protection keys, … */
+	FAULT_KINDS
+};
+
+/* The arrivals: pages that a process got to write into, one in `sample_every` of them looked at. */
+struct fault_arrivals {
+	__u64 hashed;
+	__u64 zero;		/* of those: full of zeros */
+	__u64 duplicate;	/* of those: equal to a page seen before that is not zero and not itself */
+};
+
+/* By process, ever growing. */
+struct fault_counts {
+	__u64 kind[FAULT_KINDS];
+	__u64 in_kernel;	/* of all these: taken in a system call, on behalf of the process */
+	struct fault_arrivals arrivals;
+};
+ABI_ASSERT_SIZE(struct fault_counts, 8 * (FAULT_KINDS + 4));
+
+/* produced = the sum over all processes + lost; armed = hashed + unread + abandoned + waiting. */
+struct fault_totals {
+	__u64 produced;
+	__u64 lost;		/* no room for another process */
+	__u64 armed;		/* arrivals chosen to be looked at */
+	__u64 unread;		/* the page could not be read any more */
+	__u64 abandoned;	/* the thread did not come back in time */
+};
+ABI_ASSERT_SIZE(struct fault_totals, 40);
+
+/* ---- merges.bpf.h: when was this page merged? ---- */
+
+#define LIFETIME_BUCKETS 32
+
+struct merge_key {
+	__u64 mm;		/* never shown */
+	__u64 address;
+};
+
+/*
+ * How long merges lasted, by binary logarithm of milliseconds: bucket 0 is
+ * below 1 ms, bucket i from 2^(i-1) to 2^i ms. Only merges that were seen.
+ */
+struct merge_lifetimes {
+	__u64 bucket[LIFETIME_BUCKETS];
+	__u64 unseen;		/* merged before we looked, or forgotten since */
+};
+ABI_ASSERT_SIZE(struct merge_lifetimes, 8 * (LIFETIME_BUCKETS + 1));
+
+/* ---- engine.bpf.c ---- */
+
+#define ENGINE_ERRORS 64	/* by errno; the last one takes all above */
+
+struct engine_totals {
+	__u64 merges;		/* pages merged with a KSM page, the first page of each pair included */
+	__u64 undone;		/* of those: taken back at once, the second page of the pair did not merge */
+	__u64 zero_merges;	/* merged with the zero page */
+	__u64 failures[ENGINE_ERRORS];
+	__u64 removed_pages;	/* KSM pages given up */
+	__u64 removed_items;	/* mappings of such pages, given up with them */
+	__u64 entered, exited;	/* processes that KSM looks at from now on, and no more */
+	__u64 lost;		/* no room for another process */
+
+	__u64 passes;		/* seen from begin to end */
+	__u64 pass_begun_ns;	/* CLOCK_MONOTONIC; 0: none is seen running */
+	__u64 pass_begun_cpu_ns;
+	__u64 pass_last_ns;	/* duration of the last whole pass */
+	__u64 pass_last_cpu_ns;	/* ksmd's CPU time in it, exact to a timer tick */
+	__u64 pass_rmap_items;	/* tracked pages, at its end */
+	__u64 pass_histogram[LIFETIME_BUCKETS];	/* durations, buckets as in merge_lifetimes */
+
+	__u64 advisor_decisions;
+	__s64 advisor_scan_seconds;
+	__u64 advisor_pages_to_scan;
+	__u64 advisor_cpu_percent;
+
+	__u64 pending_pfn;	/* first page of a pair, waiting for the second */
+	struct merge_lifetimes removed;	/* lifetimes ended by removal, not by a write */
+};
+
+struct engine_counts {
+	__u64 merges, zero_merges, failures, removed_items;
+};
+
+/* ---- hugepage.bpf.c ---- */
+
+enum collapse_step {
+	COLLAPSE_SCAN,		/* a range was considered */
+	COLLAPSE_COPY,		/* its collapse was tried */
+};
+
+struct collapse_key {
+	__u32 tgid;		/* whose memory; 0: nobody's any more */
+	__u16 step;
+	__u16 result;		/* the kernel's enum scan_result */
+};
+ABI_ASSERT_SIZE(struct collapse_key, 8);
+
+struct hugepage_totals {
+	__u64 produced;		/* = the sum over all collapse_keys + lost */
+	__u64 lost;
+	__u64 collapses;	/* that succeeded */
+	__u64 located;		/* of those: the range is known */
+	__u64 collapses_undoing;	/* of those: had merged pages in them, by our own record of merges */
+	__u64 merges_undone;
+	struct merge_lifetimes undone;
+	__u64 splits_lost;
+};
+
 #endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which frame is behind an address, and has KSM merged it? A walk of the page
+ * table through the direct map, without any lock: each level is one read of
+ * kernel memory that fails softly. A table may change or go while we read, so
+ * an answer is a good guess about that moment and nothing is built on it but
+ * counts. Entries are x86-64's (Intel SDM volume 3, "Paging"); user space
+ * leaves `levels` at 0 on other architectures.
+ *
+ * Needs vmlinux.h, bpf_helpers.h, bpf_core_read.h and abi.h before it.
+ */
+#ifndef KSMSCOPE_PAGEWALK_BPF_H
+#define KSMSCOPE_PAGEWALK_BPF_H
+
+#define ENTRY_PRESENT (1ull << 0)
+#define ENTRY_WRITE (1ull << 1)
+#define ENTRY_DIRTY (1ull << 6)
+#define ENTRY_LEAF (1ull << 7)		/* above the lowest level: maps a huge page */
+#define ENTRY_SPECIAL (1ull << 9)	/* no struct page of its own: the zero page, device memory */
+#define ENTRY_SAVED_DIRTY (1ull << 58)	/* where a write-protected entry keeps its dirty bit, 6.6+ */
+
+#define WALK_INDEX_BITS 9
+#define WALK_MAX_LEVELS 5
+
+/* Low bits of folio->mapping: PAGE_MAPPING_KSM, since 6.18 FOLIO_MAPPING_KSM; the value never changed. */
+#define MAPPING_FLAGS 3ull
+#define MAPPING_ANON 1ull
+#define MAPPING_KSM 3ull
+
+struct walk_leaf {
+	u64 entry;	/* 0: nothing is mapped, or the walk failed */
+	u32 shift;	/* what the entry maps, as a power of two of bytes */
+};
+
+static __always_inline struct walk_leaf walk(const volatile struct walk_layout *layout, u64 table, u64 address)
+{
+	struct walk_leaf none = {};
+	u32 levels = layout->levels, page_shift = layout->page_shift;
+	u32 shift = page_shift + WALK_INDEX_BITS * (levels - 1);
+
+#pragma unroll
+	for (int level = 0; level < WALK_MAX_LEVELS; level++) {
+		u64 entry = 0, index = address >> (shift & 63) & ((1 << WALK_INDEX_BITS) - 1);
+
+		if (level >= levels)
+			break;
+		if (bpf_probe_read_kernel(&entry, sizeof(entry), (void *)(table + index * sizeof(entry))))
+			return none;
+		if (!(entry & ENTRY_PRESENT))
+			return none;
+		if (shift <= page_shift || entry & ENTRY_LEAF)
+			return (struct walk_leaf){ .entry = entry, .shift = shift };
+		table = layout->direct_map + (entry & layout->physical_mask);
+		shift -= WALK_INDEX_BITS;
+	}
+	return none;
+}
+
+static __always_inline u64 leaf_pfn(const volatile struct walk_layout *layout, struct walk_leaf leaf)
+{
+	return (leaf.entry & layout->physical_mask) >> (layout->page_shift & 63);
+}
+
+static __always_inline struct page *frame_page(const volatile struct walk_layout *layout, u64 pfn)
+{
+	return (struct page *)(layout->page_structs + pfn * bpf_core_type_size(struct page));
+}
+
+/*
+ * A KSM page is never part of a larger folio. The tail pages of one keep other
+ * things where `mapping` would be, so they are told apart first.
+ */
+static __always_inline bool page_is_merged(struct page *page)
+{
+	if (BPF_CORE_READ(page, compound_head) & 1)
+		return false;
+	return ((u64)BPF_CORE_READ((struct folio *)page, mapping) & MAPPING_FLAGS) == MAPPING_KSM;
+}
+
+#endif
