@@ -87,7 +87,7 @@ execute() {
 	shift
 	timeout -k 30 "$limit" "$@" </dev/null >"$log" 2>&1 &
 	running=$!
-	wait "$running"
+	wait "$running" 2>/dev/null
 	set -- $?
 	running=
 	return "$1"
@@ -114,32 +114,28 @@ judge() {
 	fi
 }
 
-# run LABEL COMMAND…
+# run LABEL COMMAND…: a live test must leave every setting as it found it
 run() {
 	local label=$1 log=$logs/${1//\//-}.log status start=$SECONDS p=$passed f=$failed s=$skipped
 	shift
 	wanted "$label" || return 0
 	number=$((number + 1))
+	[[ $label = live/* ]] && under_lock settings >"$logs/settings.before"
 	execute "$log" "$@"
 	status=$?
 	judge "$label" "$log" "$status"
+	[[ $label = live/* ]] && compare_settings "$label"
 	printf '%3d  %-40s %4d passed%s%s  %d s\n' "$number" "$label" $((passed - p)) \
 		"$([ $failed -gt $f ] && echo ", $((failed - f)) FAILED")" \
 		"$([ $skipped -gt $s ] && echo ", $((skipped - s)) skipped")" $((SECONDS - start))
 }
 
-# The same for a live test: it must leave every setting as it found it.
-run_live() {
-	local label=$1
-	wanted "$label" || return 0
-	under_lock settings >"$logs/settings.before"
-	run "$@"
+compare_settings() {
 	under_lock settings >"$logs/settings.after"
-	if ! cmp -s "$logs/settings.before" "$logs/settings.after"; then
-		add "$label" fail "left settings changed: $(diff "$logs/settings.before" "$logs/settings.after" |
-			grep '^[<>]' | paste -sd ';')"
-		under_lock settings_restore "$logs/settings.before"
-	fi
+	cmp -s "$logs/settings.before" "$logs/settings.after" && return
+	add "$1" fail "left settings changed: $(diff "$logs/settings.before" "$logs/settings.after" |
+		grep '^[<>]' | paste -sd ';')"
+	under_lock settings_restore "$logs/settings.before"
 }
 
 # build_into LABEL DIRECTORY MAKE-ARGUMENT…
@@ -171,11 +167,11 @@ each() {
 	done
 	for test in tests/live/test_*.c; do
 		name=$(basename "$test" .c)
-		[ -e "$test" ] && run_live "live/${name#test_}$suffix" "$directory/tests/$name"
+		[ -e "$test" ] && run "live/${name#test_}$suffix" "$directory/tests/$name"
 	done
 	for test in tests/live/*.sh; do
 		name=$(basename "$test" .sh)
-		is_run "$test" "$suffix" && run_live "live/$name$suffix" bash "$test"
+		is_run "$test" "$suffix" && run "live/$name$suffix" bash "$test"
 	done
 }
 
@@ -185,6 +181,7 @@ is_run() {
 }
 
 summary() {
+	[ "$number" -gt 0 ] || add check fail "no test was run: ${only[*]}"
 	if [ -s "$logs/skipped" ]; then
 		printf '\nskipped:\n'
 		sed 's/^/  /' "$logs/skipped"
@@ -193,7 +190,6 @@ summary() {
 		printf '\nfailed (logs are in %s):\n' "$logs"
 		cut -c1-1500 "$logs/failed" | sed 's/^/  /'
 	fi
-	[ $((passed + failed + skipped)) -gt 0 ] || { failed=1; echo "no test of that name: ${only[*]}"; }
 	printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 	[ "$failed" -eq 0 ]
 }

@@ -114,23 +114,32 @@ full_scans_reach() { [ "$(get_ksm full_scans)" -ge "$1" ]; }
 started=()
 clean_ups=()
 
-# Root, the lock, and whatever happens: our processes ended, every setting as it was.
+# A live test begins: root, the lock, and whatever happens: our processes ended, every setting as it was.
 live_begin() {
 	[ "$(id -u)" -eq 0 ] || skip_rest "needs root"
 	[ -d "$ksm" ] || skip_rest "this kernel has no KSM"
+	take_lock 600 || bail "another test holds $lock_file"
+	begin
+}
+
+# One at a time on this machine. File descriptor 9 must not be left to processes that live longer.
+take_lock() {
 	mkdir -p "$(dirname "$lock_file")"
 	exec 9>"$lock_file"
-	flock -w 600 9 || bail "another test holds $lock_file"
+	flock -w "$1" 9
+}
+
+begin() {
 	work=$(mktemp -d)
 	chmod 755 "$work"
 	settings >"$work/settings"
 	merged_at_start=$(get_ksm pages_shared)
-	trap live_end EXIT
+	trap end EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 }
 
-live_end() {
+end() {
 	local status=$? command
 	trap - EXIT
 	trap '' INT TERM HUP
@@ -229,7 +238,7 @@ is_ready_or_over() { grep -q '^ready ' "$1" || is_over "$2"; }
 
 # advise ARGUMENT…: its status in $status, its JSON in $work/advise.json, what it says in $work/advise.err
 advise() {
-	"$build/ksm-advise" --format json "$@" >"$work/advise.json" 2>"$work/advise.err" 9>&- </dev/null
+	"$build/ksm-advise" --format json --state-dir "$work/state" "$@" >"$work/advise.json" 2>"$work/advise.err" 9>&- </dev/null
 	status=$?
 }
 

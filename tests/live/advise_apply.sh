@@ -77,7 +77,7 @@ make_memory --seed 35 --pairs 1511 --unique 1013 --fork 2 --cow 307 --cow-same 2
 
 # Ctrl-C in the middle of it, and SIGTERM.
 for signal in INT TERM; do
-	timeout -k 20 -s $signal 3 "$build/ksm-advise" --pid "$targets" --settle 0 --apply --for 600 \
+	timeout -k 20 -s $signal 3 "$build/ksm-advise" --state-dir "$work/state" --pid "$targets" --settle 0 --apply --for 600 \
 		>"$work/interrupted" 2>&1 </dev/null 9>&-
 	equal "SIG$signal: the settings are as before" "" "$(diff "$work/settings" <(settings))"
 	advise --pid "$targets" --undo
@@ -85,7 +85,7 @@ for signal in INT TERM; do
 done
 
 # kill -9 in the middle of it: the guardian puts the settings back.
-"$build/ksm-advise" --pid "$targets" --settle 0 --apply --for 600 >"$work/killed" 2>&1 </dev/null 9>&- &
+"$build/ksm-advise" --state-dir "$work/state" --pid "$targets" --settle 0 --apply --for 600 >"$work/killed" 2>&1 </dev/null 9>&- &
 killed=$!
 started+=("$killed")
 runs() { [ "$(get_ksm run)" = 1 ]; }
