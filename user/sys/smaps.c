@@ -93,14 +93,15 @@ static bool finish_mapping(const struct sysroot *root, pid_t pid, uint32_t task,
 	enum area_class class = classify(root, pid, m);
 	uint32_t name = sample_name(s, m->name);
 
-	for (uint64_t at = m->start; at < m->end; at += step) {
+	/* the vsyscall page is at the end of the address space: at + step would wrap there */
+	for (uint64_t at = m->start, next; at < m->end; at = next) {
 		struct area *area = sample_add_area(s);
 		if (!area)
 			return false;
 		area->task = task;
 		area->name = name;
 		area->start = at;
-		area->end = m->end - at > step ? at + step : m->end;
+		area->end = next = m->end - at > step ? at + step : m->end;
 		area->class = class;
 		area->flags = flags_of(m);
 		if (at == m->start) {
