@@ -3,11 +3,7 @@
 #ifndef KSMSCOPE_TESTS_MADE_SAMPLE_H
 #define KSMSCOPE_TESTS_MADE_SAMPLE_H
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "unit.h"
 
 #include "core/sample.h"
 
