@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "act/guardian.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "act/knob_change.h"
+#include "act/opt_in.h"
+#include "act/restore.h"
+#include "base/cleanup.h"
+
+enum message_kind {
+	MESSAGE_READY,
+	MESSAGE_CARRY_OUT,	/* changes first … end */
+	MESSAGE_FINISH,		/* keep_opt_ins */
+	MESSAGE_RESULT,		/* of change first */
+	MESSAGE_COMPLETE,	/* the order has been carried out: rc, error */
+};
+
+/* Both ends are the same program: no format to agree on. */
+struct message {
+	enum message_kind kind;
+	size_t first, end;
+	bool keep_opt_ins;
+	int rc;
+	struct change_result result;
+	struct error error;
+};
+
+/* A hang-up must not raise SIGPIPE. */
+static bool send_message(int socket, const struct message *message)
+{
+	ssize_t n;
+	do {
+		n = send(socket, message, sizeof(*message), MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n == sizeof(*message);
+}
+
+static bool receive_message(int socket, struct message *ret)
+{
+	ssize_t n;
+	do {
+		n = recv(socket, ret, sizeof(*ret), 0);
+	} while (n < 0 && errno == EINTR);
+	return n == sizeof(*ret);
+}
+
+/* ---- the guardian ---- */
+
+struct guarding {
+	int socket;
+	const struct sysroot *root;
+	struct journal *journal;
+	const struct plan *plan;
+	struct change_result *results;
+};
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+/*
+ * Let go of what belongs to the program: an open file, a pipe or a loaded BPF
+ * program would live as long as we do. Standard error stays, to report on.
+ */
+static void close_others(int socket, const struct sysroot *root, const struct state_dir *state,
+			 const struct journal *journal)
+{
+	int kept[] = { STDERR_FILENO, socket, root->dir, state->dir, state->lock, journal->fd };
+	size_t count = sizeof(kept) / sizeof(kept[0]);
+	int null = open("/dev/null", O_RDWR);
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+	}
+	qsort(kept, count, sizeof(kept[0]), by_number);
+	for (size_t i = 0; i < count; i++) {
+		unsigned int from = kept[i] + 1, to = i + 1 < count ? (unsigned int)kept[i + 1] - 1 : ~0u;
+		if (kept[i] >= STDERR_FILENO && from <= to && from <= INT32_MAX)
+			close_range(from, to, 0);
+	}
+}
+
+static void stand_apart(void)
+{
+	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTOU, SIGUSR1, SIGUSR2, SIGALRM };
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+	signal(SIGCHLD, SIG_DFL);
+	setsid();
+	prctl(PR_SET_NAME, "ksm-guardian");
+	if (chdir("/"))
+		return;
+	/* what restores the machine must not be the first to go when memory is out; only root may ask for it */
+	scoped_fd int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && write(fd, "-1000", 5) < 0)
+		return;
+}
+
+static int carry_out(struct guarding *g, size_t first, size_t end, struct error *err)
+{
+	if (g->plan->changes[first].kind != CHANGE_KNOB)
+		return opt_in(g->root, g->journal, g->plan, first, end, g->results, err);
+	int rc = 0;
+	for (size_t i = first; !rc && i < end; i++)
+		rc = knob_change(g->root, g->journal, &g->plan->changes[i], i, &g->results[i], err);
+	return rc;
+}
+
+static int restore(struct guarding *g, bool keep_opt_ins, struct restore_tally *tally, struct error *err)
+{
+	const struct restore_filter filter = { .opt_ins = !keep_opt_ins };
+	*tally = (struct restore_tally){ .results = g->results };
+	restore_journal(g->root, g->journal, &filter, restore_count, tally);
+	return restore_outcome(tally, err);
+}
+
+static void answer(struct guarding *g, size_t first, size_t end, int rc, const struct error *err)
+{
+	struct message message = { .kind = MESSAGE_RESULT };
+	for (size_t i = first; i < end; i++) {
+		message.first = i;
+		message.result = g->results[i];
+		send_message(g->socket, &message);
+	}
+	message.kind = MESSAGE_COMPLETE;
+	message.rc = rc;
+	message.error = *err;
+	send_message(g->socket, &message);
+}
+
+static void report_loss(const struct restore_tally *tally, const struct error *err, bool failed)
+{
+	char text[700];
+	snprintf(text, sizeof(text), "the program ended before it was through: %u changes put back, %u left alone since "
+		 "somebody else changed them, %u of processes that ended, %u stuck%s%s", tally->restored, tally->foreign,
+		 tally->gone, tally->stuck, failed ? ": " : "", failed ? err->text : "");
+	openlog("ksm-guardian", LOG_PID, LOG_DAEMON);
+	syslog(failed ? LOG_ERR : LOG_WARNING, "%s", text);
+	closelog();
+	fprintf(stderr, "ksm-guardian: %s\n", text);
+}
+
+/* Take orders until the last one, or until nobody gives any more. */
+static void serve(struct guarding *g)
+{
+	struct message order = { .kind = MESSAGE_READY };
+	struct restore_tally tally;
+	struct error err = { 0 };
+
+	send_message(g->socket, &order);
+	while (receive_message(g->socket, &order)) {
+		if (order.kind == MESSAGE_FINISH) {
+			int rc = restore(g, order.keep_opt_ins, &tally, &err);
+			answer(g, 0, g->plan->count, rc, &err);
+			return;
+		}
+		int rc = carry_out(g, order.first, order.end, &err);
+		answer(g, order.first, order.end, rc, &err);
+	}
+	report_loss(&tally, &err, restore(g, false, &tally, &err) != 0);
+}
+
+__attribute__((noreturn))
+static void guard(struct guarding *g)
+{
+	g->results = calloc(g->plan->count ? g->plan->count : 1, sizeof(*g->results));
+	if (!g->results)
+		_exit(EXIT_FAILED);		/* before it stood ready: the program sees it and gives up */
+	serve(g);
+	journal_close_settled(g->journal);
+	free(g->results);
+	_exit(EXIT_DONE);
+}
+
+/* ---- the program's side ---- */
+
+int guardian_start(struct guardian *ret, const struct sysroot *root, const struct state_dir *state,
+		   struct journal *journal, const struct plan *plan, struct error *err)
+{
+	struct message message;
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+		return fail_errno(err, "make a socket for", "the guardian", NULL);
+	ret->pid = fork();
+	if (ret->pid < 0) {
+		int rc = fail_errno(err, "start", "the guardian", "without it nothing is changed");
+		close(ends[0]);
+		close(ends[1]);
+		return rc;
+	}
+	if (ret->pid == 0) {
+		struct guarding g = { .socket = ends[1], .root = root, .journal = journal, .plan = plan };
+		close(ends[0]);		/* else we would never see the program hang up */
+		stand_apart();
+		close_others(ends[1], root, state, journal);
+		guard(&g);
+	}
+	close(ends[1]);
+	ret->socket = ends[0];
+	if (receive_message(ret->socket, &message))
+		return 0;
+	guardian_end(ret);
+	return fail(err, EXIT_FAILED, "the guardian did not start: without it nothing is changed");
+}
+
+/* Give an order and take in what came of it. */
+static int command(struct guardian *guardian, const struct message *order, struct change_result *results,
+		   bool *ret_lost, struct error *err)
+{
+	struct message message;
+	*ret_lost = !send_message(guardian->socket, order);
+	while (!*ret_lost) {
+		*ret_lost = !receive_message(guardian->socket, &message);
+		if (*ret_lost || message.kind == MESSAGE_COMPLETE)
+			break;
+		results[message.first] = message.result;
+	}
+	if (*ret_lost)
+		return fail(err, EXIT_FAILED, "the guardian was killed");
+	if (message.rc && err)
+		*err = message.error;
+	return message.rc;
+}
+
+int guardian_carry_out(struct guardian *guardian, size_t first, size_t end, struct change_result *results,
+		       bool *ret_lost, struct error *err)
+{
+	const struct message order = { .kind = MESSAGE_CARRY_OUT, .first = first, .end = end };
+	return command(guardian, &order, results, ret_lost, err);
+}
+
+int guardian_finish(struct guardian *guardian, bool keep_opt_ins, struct change_result *results, bool *ret_lost,
+		    struct error *err)
+{
+	const struct message order = { .kind = MESSAGE_FINISH, .keep_opt_ins = keep_opt_ins };
+	return command(guardian, &order, results, ret_lost, err);
+}
+
+void guardian_end(struct guardian *guardian)
+{
+	if (guardian->socket >= 0)
+		close(guardian->socket);
+	guardian->socket = -1;
+	if (guardian->pid <= 0)
+		return;
+	while (waitpid(guardian->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	guardian->pid = 0;
+}

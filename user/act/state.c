@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "act/state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+
+static int check_owner(int dir, const char *path, struct error *err)
+{
+	struct stat st;
+	if (fstat(dir, &st))
+		return fail_errno(err, "stat", path, NULL);
+	if (st.st_uid != geteuid())
+		return fail(err, EXIT_NOT_PERMITTED, "%s belongs to uid %u: its journals are not taken for ours", path,
+			    (unsigned int)st.st_uid);
+	if (st.st_mode & 077)
+		return fail(err, EXIT_NOT_PERMITTED, "%s is open to others (mode %03o): chmod 700 it first", path,
+			    (unsigned int)st.st_mode & 0777);
+	return 0;
+}
+
+static int take_lock(struct state_dir *state, struct error *err)
+{
+	state->lock = openat(state->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (state->lock < 0)
+		return fail_errno(err, "open the lock in", state->path, NULL);
+	if (!flock(state->lock, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno == EWOULDBLOCK)
+		return fail(err, EXIT_FAILED, "another plan is being carried out or undone on this machine "
+			    "(%s/lock is held): wait for it to end", state->path);
+	return fail_errno(err, "lock", state->path, NULL);
+}
+
+int state_open(struct state_dir *ret, const char *path, struct error *err)
+{
+	*ret = (struct state_dir){ .dir = -1, .lock = -1, .path = path };
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return fail_errno(err, "create", path, "journals have to be kept somewhere before anything is changed");
+	ret->dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc = ret->dir < 0 ? fail_errno(err, "open", path, NULL) : check_owner(ret->dir, path, err);
+	if (!rc)
+		rc = take_lock(ret, err);
+	if (rc)
+		state_close(ret);
+	return rc;
+}
+
+void state_close(struct state_dir *state)
+{
+	if (state->lock >= 0)
+		close(state->lock);
+	if (state->dir >= 0)
+		close(state->dir);
+	state->dir = state->lock = -1;
+}
+
+/* Names start with the time, zero-padded: newest first is descending order. */
+static int newest_first(const void *a, const void *b)
+{
+	return strcmp(b, a);
+}
+
+static bool is_journal(const char *name)
+{
+	size_t length = strlen(name), suffix = strlen(".journal");
+	return length > suffix && length < JOURNAL_NAME_BYTES && !strcmp(name + length - suffix, ".journal");
+}
+
+int state_journals(const struct state_dir *state, char (**ret)[JOURNAL_NAME_BYTES], size_t *ret_count,
+		   struct error *err)
+{
+	int fd = openat(state->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	scoped_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	*ret = NULL;
+	*ret_count = 0;
+	if (!dir)
+		return fail_errno(err, "list", state->path, NULL);
+	for (struct dirent *entry; (entry = readdir(dir)); ) {
+		if (!is_journal(entry->d_name))
+			continue;
+		char (*more)[JOURNAL_NAME_BYTES] = realloc(*ret, (*ret_count + 1) * sizeof(**ret));
+		if (!more) {
+			free(*ret);
+			*ret = NULL;
+			return fail(err, EXIT_FAILED, "out of memory listing %s", state->path);
+		}
+		*ret = more;
+		strcpy(more[(*ret_count)++], entry->d_name);
+	}
+	if (*ret_count)
+		qsort(*ret, *ret_count, sizeof(**ret), newest_first);
+	return 0;
+}
