@@ -36,7 +36,7 @@ struct act_progress {
 	int64_t full_scans;		/* since act_begin() */
 	int64_t pages_sharing;		/* now */
 	int64_t gained_pages;		/* pages_sharing + ksm_zero_pages, since act_begin(); < 0: fewer */
-	struct value ksmd_cpu_ms;	/* CPU time of ksmd since act_begin(); absent where ksmd can't be seen */
+	double ksmd_seconds;		/* CPU time of ksmd since act_begin(); < 0: can't be seen */
 	bool converged;
 };
 

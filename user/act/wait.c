@@ -37,14 +37,12 @@ static double seconds_since(const struct timespec *start)
 	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
-static struct value ksmd_cpu_ms(const struct sysroot *root, const struct engine_start *start)
+static double ksmd_seconds(const struct sysroot *root, const struct engine_start *start)
 {
 	struct value ticks = ksmd_cpu_ticks(root, start->ksmd);
-	if (!is_known(start->ksmd_ticks))
-		return start->ksmd_ticks;
-	if (is_known(ticks))
-		ticks.number = (ticks.number - start->ksmd_ticks.number) * 1000 / sysconf(_SC_CLK_TCK);
-	return ticks;
+	if (!is_known(ticks) || !is_known(start->ksmd_ticks))
+		return -1;
+	return (double)(ticks.number - start->ksmd_ticks.number) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static int fail_counter(enum knob knob, enum known known, struct error *err)
@@ -68,7 +66,7 @@ static int look(const struct sysroot *root, const struct engine_start *start, st
 		return fail(err, EXIT_FAILED, "the engine is not running (run is %d): nothing will merge", (int)run.number);
 	ret->full_scans = scans.number - start->full_scans.number;
 	ret->gained_pages = saved.number - start->saved_pages.number;
-	ret->ksmd_cpu_ms = ksmd_cpu_ms(root, start);
+	ret->ksmd_seconds = ksmd_seconds(root, start);
 	ret->converged = convergence_step(c, scans.number, saved.number);
 	return 0;
 }
@@ -82,7 +80,7 @@ int act_wait(struct act *act, double seconds, const volatile sig_atomic_t *stop,
 	struct timespec began;
 	int rc;
 
-	*ret = (struct act_progress){ 0 };
+	*ret = (struct act_progress){ .ksmd_seconds = -1 };
 	if (!is_known(act->start.full_scans))
 		return fail_counter(KNOB_FULL_SCANS, act->start.full_scans.known, err);
 	if (!is_known(act->start.saved_pages))

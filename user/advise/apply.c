@@ -65,7 +65,7 @@ static int count_again(int64_t *ret_bytes, const struct sysroot *root, const str
 static char *outcome_text(const struct change_result *r)
 {
 	static const char *const names[] = { "pending", "done", "refused", "restored", "left to who changed it since",
-					     "gone" };
+					     "gone", "could not be taken back" };
 	char text[256];
 	snprintf(text, sizeof(text), "%s%s%s", names[r->outcome], r->text[0] ? ": " : "", r->text);
 	return strdup(text);
@@ -90,7 +90,7 @@ static int carry_out(struct applied *ret, struct act *act, const struct sysroot 
 	struct progress progress;
 	struct error finish_error;
 
-	int rc = act_carry_out(act, err);
+	int rc = act_carry_out(act, stop, err);
 	if (!rc) {
 		progress_start(&progress);
 		rc = act_wait(act, o->for_seconds, stop, show_wait, &progress, &done, err);
@@ -170,6 +170,6 @@ int advise_undo(const struct sysroot *root, const struct advise_options *o, stru
 	if (!rc && report.failed)
 		rc = fail(err, EXIT_FAILED, "undo: %u change%s could not be taken back; the journal is kept", report.failed,
 			  report.failed == 1 ? "" : "s");
-	free(report.lines);
+	undo_report_free(&report);
 	return rc;
 }
