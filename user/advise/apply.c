@@ -64,10 +64,8 @@ static int count_again(int64_t *ret_bytes, const struct sysroot *root, const str
 
 static char *outcome_text(const struct change_result *r)
 {
-	static const char *const names[] = { "pending", "done", "refused", "restored", "left to who changed it since",
-					     "gone", "could not be taken back" };
 	char text[256];
-	snprintf(text, sizeof(text), "%s%s%s", names[r->outcome], r->text[0] ? ": " : "", r->text);
+	snprintf(text, sizeof(text), "%s%s%s", change_outcome_name(r->outcome), r->text[0] ? ": " : "", r->text);
 	return strdup(text);
 }
 
@@ -91,7 +89,7 @@ static int carry_out(struct applied *ret, struct act *act, const struct sysroot 
 	struct error finish_error;
 
 	int rc = act_carry_out(act, stop, err);
-	if (!rc) {
+	if (!rc && !*stop) {
 		progress_start(&progress);
 		rc = act_wait(act, o->for_seconds, stop, show_wait, &progress, &done, err);
 		progress_end(&progress);
@@ -104,7 +102,7 @@ static int carry_out(struct applied *ret, struct act *act, const struct sysroot 
 	if (finished)
 		rc = fail(err, finish_error.status, "%s", finish_error.text);
 	ret->seconds = done.seconds;
-	ret->ksmd_seconds = done.ksmd_seconds;
+	ret->ksmd_milliseconds = done.ksmd_cpu_ms;
 	ret->kernel_bytes = done.gained_pages * (int64_t)s->machine.page_bytes;
 	ret->converged = done.converged;
 	return rc;
@@ -160,8 +158,9 @@ int advise_undo(const struct sysroot *root, const struct advise_options *o, stru
 	int rc = act_undo(root, o->state_dir, o->pids.pids, o->pids.count, &report, err);
 
 	if (!rc) {
-		text_printf(&out, "%u restored, %u left alone because somebody else changed them since, %u gone with their process, %u failed\n",
-			    report.restored, report.foreign, report.gone, report.failed);
+		text_printf(&out, "%u restored, %u left alone because somebody else changed them since, "
+			    "%u gone with their process, %u failed\n", report.restored, report.foreign, report.gone,
+			    report.failed);
 		for (size_t i = 0; i < report.count; i++)
 			if (report.lines[i].text[0])
 				text_printf(&out, "  %s\n", report.lines[i].text);

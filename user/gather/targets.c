@@ -98,13 +98,13 @@ static int cgroup_pids(const char *path, struct pid_list *ret, struct error *err
 /* ---- choosing ---- */
 
 /* Why a process can't be a target; NULL where it can. */
-static const char *unfit(enum known known, const struct task *task)
+static const char *unfit(enum known known, const struct task *task, bool live)
 {
 	if (known == DENIED)
 		return "permission denied";
 	if (known != KNOWN)
 		return "no such process";
-	if (task->pid == getpid())
+	if (live && task->pid == getpid())
 		return "that is ourselves";
 	if (task->kernel_thread)
 		return "a kernel thread has no memory of its own";
@@ -115,23 +115,35 @@ static const char *unfit(enum known known, const struct task *task)
 
 struct choice {
 	const struct target *target;
+	const struct sysroot *root;
 	struct pid_list named, in_cgroup;
 };
 
-static bool fits(const struct choice *c, const struct task *task)
+/* A captured system has no cgroup.procs to walk: there the path in /proc/PID/cgroup decides. */
+static bool in_captured_cgroup(const struct choice *c, const struct task *task, const struct sample *s)
+{
+	const char *wanted = c->target->cgroup, *path = sample_string(s, task->cgroup);
+	if (c->root->live || !wanted)
+		return false;
+	size_t n = strlen(wanted);
+	while (n > 1 && wanted[n - 1] == '/')
+		n--;
+	return !strncmp(path, wanted, n) && (n == 1 || path[n] == '/' || path[n] == '\0');
+}
+
+static bool fits(const struct choice *c, const struct task *task, const struct sample *s)
 {
 	const struct target *t = c->target;
 	return t->all || (t->comm && !strcmp(task->comm, t->comm)) || (t->by_uid && task->uid == t->uid) ||
-	       pid_list_has(&c->in_cgroup, task->pid);
+	       pid_list_has(&c->in_cgroup, task->pid) || in_captured_cgroup(c, task, s);
 }
 
 /* Look at one PID; add it when it is a target. */
-static int consider(struct sample *s, const struct sysroot *root, const struct choice *c, pid_t pid,
-		    bool *ret_named_missing, struct error *err)
+static int consider(struct sample *s, const struct choice *c, pid_t pid, bool *ret_named_missing, struct error *err)
 {
 	struct task task;
 	bool named = pid_list_has(&c->named, pid);
-	const char *why = unfit(proc_task(root, pid, &task, s), &task);
+	const char *why = unfit(proc_task(c->root, pid, &task, s), &task, c->root->live);
 
 	if (why && named) {
 		char what[64];
@@ -139,7 +151,7 @@ static int consider(struct sample *s, const struct sysroot *root, const struct c
 		sample_missing(s, what, strcmp(why, "permission denied") ? GONE : DENIED, "%s", why);
 		*ret_named_missing = true;
 	}
-	if (why || (!named && !fits(c, &task)))
+	if (why || (!named && !fits(c, &task, s)))
 		return 0;
 	struct task *added = sample_add_task(s);
 	if (!added)
@@ -154,9 +166,9 @@ static bool only_named(const struct target *t)
 }
 
 /* The PIDs to consider: the named ones alone, or all of the system. Ascending, no PID twice. */
-static int list_pids(const struct sysroot *root, const struct choice *c, struct pid_list *ret, struct error *err)
+static int list_pids(const struct choice *c, struct pid_list *ret, struct error *err)
 {
-	int rc = only_named(c->target) ? 0 : proc_pids(root, &ret->pids, &ret->count, err);
+	int rc = only_named(c->target) ? 0 : proc_pids(c->root, &ret->pids, &ret->count, err);
 	ret->room = ret->count;
 	for (size_t i = 0; !rc && i < c->named.count; i++)
 		if (!pid_list_add(ret, c->named.pids[i]))
@@ -172,11 +184,11 @@ static int list_pids(const struct sysroot *root, const struct choice *c, struct 
 	return 0;
 }
 
-static int choose(struct sample *s, const struct sysroot *root, struct choice *c, struct pid_list *pids,
-		  bool *ret_named_missing, struct error *err)
+static int choose(struct sample *s, struct choice *c, struct pid_list *pids, bool *ret_named_missing,
+		  struct error *err)
 {
 	const struct target *t = c->target;
-	int rc = t->cgroup ? cgroup_pids(t->cgroup, &c->in_cgroup, err) : 0;
+	int rc = t->cgroup && c->root->live ? cgroup_pids(t->cgroup, &c->in_cgroup, err) : 0;
 
 	for (size_t i = 0; !rc && i < t->pids_count; i++)
 		if (!pid_list_add(&c->named, t->pids[i]))
@@ -184,9 +196,9 @@ static int choose(struct sample *s, const struct sysroot *root, struct choice *c
 	if (c->named.count)
 		qsort(c->named.pids, c->named.count, sizeof(pid_t), by_pid);
 	if (!rc)
-		rc = list_pids(root, c, pids, err);
+		rc = list_pids(c, pids, err);
 	for (size_t i = 0; !rc && i < pids->count; i++)
-		rc = consider(s, root, c, pids->pids[i], ret_named_missing, err);
+		rc = consider(s, c, pids->pids[i], ret_named_missing, err);
 	if (rc || s->tasks_count)
 		return rc;
 	if (s->missing_count)
@@ -198,11 +210,11 @@ static int choose(struct sample *s, const struct sysroot *root, struct choice *c
 int targets_find(struct sample *s, const struct sysroot *root, const struct target *target, bool *ret_named_missing,
 		 struct error *err)
 {
-	struct choice c = { .target = target };
+	struct choice c = { .target = target, .root = root };
 	struct pid_list pids = { 0 };
 
 	*ret_named_missing = false;
-	int rc = choose(s, root, &c, &pids, ret_named_missing, err);
+	int rc = choose(s, &c, &pids, ret_named_missing, err);
 	free(pids.pids);
 	free(c.named.pids);
 	free(c.in_cgroup.pids);

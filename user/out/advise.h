@@ -13,7 +13,7 @@ struct applied {
 	int64_t actual_bytes;		/* frames that the targets gave back, by counting them again */
 	int64_t kernel_bytes;		/* what the kernel's own counters gained: pages_sharing + ksm_zero_pages */
 	double seconds;
-	double ksmd_seconds;		/* CPU time of ksmd; < 0 unknown */
+	struct value ksmd_milliseconds;	/* CPU time of ksmd */
 	bool converged;
 	const struct plan *plan;
 	const char **outcomes;		/* one per change: "done", "refused: …" */

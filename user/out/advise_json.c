@@ -237,8 +237,8 @@ static void applied(struct json *j, const struct applied *a)
 	json_i64(j, "actual_bytes", a->actual_bytes);
 	json_i64(j, "kernel_bytes", a->kernel_bytes);
 	json_double(j, "seconds", a->seconds);
-	if (a->ksmd_seconds >= 0)
-		json_double(j, "ksmd_cpu_seconds", a->ksmd_seconds);
+	if (is_known(a->ksmd_milliseconds))
+		json_double(j, "ksmd_cpu_seconds", a->ksmd_milliseconds.number / 1000.0);
 	else
 		json_null(j, "ksmd_cpu_seconds");
 	json_bool(j, "converged", a->converged);

@@ -342,8 +342,8 @@ static void applied(struct report *r, const struct applied *a)
 		    show_share(a->actual_bytes, a->predicted_bytes).text, show_bytes(a->kernel_bytes).text);
 	text_printf(r->out, "  %s in %s", a->converged ? "converged" : "stopped before it had converged, after",
 		    show_seconds(a->seconds).text);
-	if (a->ksmd_seconds >= 0)
-		text_printf(r->out, "; ksmd took %s of CPU", show_seconds(a->ksmd_seconds).text);
+	if (is_known(a->ksmd_milliseconds))
+		text_printf(r->out, "; ksmd took %s of CPU", show_seconds(a->ksmd_milliseconds.number / 1000.0).text);
 	text_puts(r->out, "\n");
 	for (size_t i = 0; i < a->plan->count; i++)
 		if (strncmp(a->outcomes[i], "done", 4) && strncmp(a->outcomes[i], "restored", 8))
