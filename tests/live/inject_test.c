@@ -58,7 +58,7 @@
 
 /* At a fixed address, so that assembly can reach it without a register. */
 #define SHARED_ADDRESS 0x10000000
-struct shared {
+struct common {
 	volatile uint32_t stop;		/* 0: asks the target to end */
 	volatile uint32_t bad;		/* 4: which check failed */
 	volatile uint64_t rounds;	/* 8 */
@@ -83,7 +83,7 @@ struct shared {
 	int semaphore;
 	int file;
 };
-#define shared ((struct shared *)SHARED_ADDRESS)
+#define shared ((struct common *)SHARED_ADDRESS)
 
 static const char *skipped(const char *why)
 {
@@ -202,7 +202,7 @@ static pid_t targets[64];	/* still to be ended when a case gives up */
 
 static pid_t start(void (*run)(void))
 {
-	memset(shared, 0, offsetof(struct shared, pipe));
+	memset(shared, 0, offsetof(struct common, pipe));
 	shared->stop = 1;
 	if (pipe2(shared->pipe, O_CLOEXEC) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, shared->pair))
 		exit(1);
@@ -586,7 +586,7 @@ static long do_accept(void)
 
 static long do_semop(void)
 {
-	return semop(shared->semaphore, &(struct sembuf){ 0, -1, 0 }, 1);
+	return syscall(SYS_semop, shared->semaphore, &(struct sembuf){ 0, -1, 0 }, 1L);
 }
 
 static long do_flock(void)
@@ -1787,6 +1787,32 @@ static const char *test_rseq(void)
 	return NULL;
 }
 
+/* ---- a program that steps through itself ---- */
+
+static void run_stepping(void)
+{
+	handle(SIGTRAP, 0);
+	__asm__ volatile("pushfq\n orq $0x100, (%%rsp)\n popfq\n"
+			 "1: incq 0x10000008\n cmpl $0, 0x10000000\n jnz 1b\n"
+			 "pushfq\n andq $~0x100, (%%rsp)\n popfq\n" : : : "memory", "cc");
+	shared->ready = 1;
+}
+
+static const char *test_stepping(void)
+{
+	pid_t pid = start(run_stepping);
+	EXPECT(grows_soon(&shared->handled, 10), "the target does not run");
+	for (int i = 0; i < 20; i++)
+		TRY(inject_getpid(pid));
+	EXPECT(grows_soon(&shared->rounds, 10), "it does not go on");
+	shared->stop = 0;
+	int status = status_of(pid);
+	EXPECT(status == 0 && shared->ready, "status %x", status);
+	EXPECT(shared->handled >= shared->rounds * 3 && shared->handled <= shared->rounds * 3 + 6, "%llu steps in %llu rounds",
+	       (unsigned long long)shared->handled, (unsigned long long)shared->rounds);
+	return NULL;
+}
+
 /* ---- many in a row ---- */
 
 static void *answer_pings(void *unused)
@@ -1889,6 +1915,7 @@ static const struct {
 	{ "frozen, cgroup version 1", test_frozen_v1 },
 	{ "frozen, cgroup version 2", test_frozen_v2 },
 	{ "restartable sequences", test_rseq },
+	{ "a program that steps through itself", test_stepping },
 	{ "200 in a row", test_many },
 };
 

@@ -32,7 +32,7 @@
 #include "sys/inject_trace.h"
 
 #define HOLD_MS 1000		/* without a request, then the target is let go */
-#define FAREWELL_MS 2000	/* for the tracer to end, before it is left to itself */
+#define FAREWELL_MS 500	/* for the tracer to end, before it is left to itself */
 
 struct injection {
 	pid_t pid;

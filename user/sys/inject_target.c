@@ -92,6 +92,14 @@ bool target_is_filtered(const struct sysroot *root, const struct inject_target *
 	return status_number(text, "\nSeccomp:") != 0;
 }
 
+bool target_has_ended(const struct sysroot *root, const struct inject_target *target)
+{
+	char text[1024];
+	struct stat_file stat;
+	return sysroot_read(root, text, sizeof(text), "proc/%d/task/%d/stat", target->pid, target->thread) != KNOWN ||
+	       !parse_stat(text, &stat) || strchr("ZX", stat.state);
+}
+
 /* The call that a thread waits in, with its arguments; -1: in none, or not readable. */
 static long waiting_in(const struct sysroot *root, pid_t pid, pid_t thread, uint64_t arguments[6])
 {
@@ -160,13 +168,13 @@ static uint64_t scan(int memory, const struct arch *arch, uint64_t start, uint64
 
 /*
  * The vDSO is preferred: it has the instruction on every kernel and is never paged out. Writable mappings may change
- * under us and are left out.
+ * under us and are left out. By the thread, since a leader that ended before its threads shows no mappings.
  */
-static uint64_t find_instruction(const struct sysroot *root, const struct arch *arch, pid_t pid)
+static uint64_t find_instruction(const struct sysroot *root, const struct arch *arch, const struct inject_target *target)
 {
-	int maps = sysroot_openf(root, "proc/%d/maps", pid);
+	int maps = sysroot_openf(root, "proc/%d/task/%d/maps", target->pid, target->thread);
 	scoped_file FILE *file = maps < 0 ? NULL : fdopen(maps, "r");
-	scoped_fd int memory = sysroot_openf(root, "proc/%d/mem", pid);
+	scoped_fd int memory = sysroot_openf(root, "proc/%d/task/%d/mem", target->pid, target->thread);
 	char line[512], permissions[5];
 	unsigned long long start, end;
 	uint64_t found = 0;
@@ -185,23 +193,28 @@ static uint64_t find_instruction(const struct sysroot *root, const struct arch *
 	return found;
 }
 
-int target_look(const struct sysroot *root, const struct arch *arch, struct inject_target *target, struct error *err)
+int target_check(const struct sysroot *root, const struct inject_target *target, struct error *err)
 {
 	char text[4096];
-	uint64_t arguments[6];
-	target->thread = 0;
 	int rc = target_verify(root, target, err);
 	if (rc)
 		return rc;
 	enum known known = sysroot_read(root, text, sizeof(text), "proc/%d/status", target->pid);
 	if (known != KNOWN)
 		return fail_unreadable(known, target->pid, "status", err);
-	rc = refuse_by_status(text, target->pid, err);
+	return refuse_by_status(text, target->pid, err);
+}
+
+int target_look(const struct sysroot *root, const struct arch *arch, struct inject_target *target, struct error *err)
+{
+	uint64_t arguments[6];
+	target->thread = 0;
+	int rc = target_check(root, target, err);
 	if (!rc)
 		rc = choose_thread(root, target, err);
 	if (rc)
 		return rc;
-	target->instruction = find_instruction(root, arch, target->pid);
+	target->instruction = find_instruction(root, arch, target);
 	long number = waiting_in(root, target->pid, target->thread, arguments);
 	sleep_look(root, target->pid, target->thread, number, arguments, &target->sleep);
 	return 0;

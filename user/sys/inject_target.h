@@ -18,9 +18,14 @@ struct inject_target {
 };
 
 /*
- * Refuse what can't or must not be stopped: gone, kernel thread, zombie, a
- * thread's number in place of a process's, already traced. Then choose the
- * thread that bears a stop best, and find the instruction.
+ * Refuse what can't or must not be stopped: gone, another process than it was,
+ * kernel thread, a thread's number in place of a process's, already traced.
+ */
+int target_check(const struct sysroot *root, const struct inject_target *target, struct error *err);
+
+/*
+ * Check; then choose the thread that bears a stop best (a zombie has none) and
+ * find the instruction.
  */
 int target_look(const struct sysroot *root, const struct arch *arch, struct inject_target *target, struct error *err);
 
@@ -29,6 +34,9 @@ int target_look(const struct sysroot *root, const struct arch *arch, struct inje
  * thread is attached to, the answer stays true: its numbers can't be given away.
  */
 int target_verify(const struct sysroot *root, const struct inject_target *target, struct error *err);
+
+/* Has the thread ended? What the kernel refuses to trace for that reason it calls not permitted. */
+bool target_has_ended(const struct sysroot *root, const struct inject_target *target);
 
 /* Is a seccomp filter in force in the thread? True also where it can't be read. */
 bool target_is_filtered(const struct sysroot *root, const struct inject_target *target);

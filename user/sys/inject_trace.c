@@ -13,8 +13,8 @@
  *
  * During a call all signals are blocked, so that they stay queued, but for
  * those that a fault raises: a blocked one of these would make the kernel reset
- * the handler and kill. A signal of that kind that somebody sent is blocked when
- * it shows up, which makes the kernel queue it again. SIGSTOP can't be blocked
+ * the handler and kill. A signal of that kind that is the program's own, because
+ * it was queued before or because somebody sent it, is blocked when it shows up, which makes the kernel queue it again. SIGSTOP can't be blocked
  * and is passed on: the thread goes on for us, and stops when we let go.
  *
  * A thread in a restartable sequence (rseq) is moved to its abort handler. The
@@ -221,6 +221,25 @@ static int suspend_seccomp(const struct tracee *tracee, struct error *err)
 		    "may only be suspended with CAP_SYS_ADMIN and from outside of any filter: run as root");
 }
 
+/*
+ * Faults of the program's own that are queued and not yet delivered: our stop comes first. They are kept back, or else
+ * they would be taken for faults of the call.
+ */
+static uint64_t queued_faults(const struct tracee *tracee)
+{
+	siginfo_t queue[16];
+	struct __ptrace_peeksiginfo_args which = { .off = 0, .nr = 16 };
+	uint64_t found = 0;
+	long count;
+
+	while ((count = request(tracee, PTRACE_PEEKSIGINFO, (uintptr_t)&which, (uintptr_t)queue)) > 0) {
+		for (long i = 0; i < count; i++)
+			found |= SIGNAL_BIT(queue[i].si_signo);
+		which.off += (uint64_t)count;
+	}
+	return found & FAULTS;
+}
+
 /* Look at the standing thread: everything that had to wait until it stands. */
 static int examine(struct tracee *tracee, struct error *err)
 {
@@ -238,6 +257,7 @@ static int examine(struct tracee *tracee, struct error *err)
 	    memcmp(instruction, arch->instruction, arch->instruction_bytes))
 		return fail(err, EXIT_FAILED, "process %d: no system call instruction is mapped in it, or it has just "
 			    "executed another program", tracee->target.pid);
+	tracee->own_faults = queued_faults(tracee);
 	leave_rseq(tracee);
 	mend_interrupted_call(tracee->root, tracee->target.pid, tracee->target.thread, arch, &tracee->target.sleep,
 			      &tracee->own);
@@ -252,11 +272,13 @@ static int attach(struct tracee *tracee, struct error *err)
 		tracee->attached = true;
 		return 0;
 	}
-	if (errno == ESRCH)
+	int os = errno;
+	if (os == ESRCH || target_has_ended(tracee->root, &tracee->target))
 		return fail_ended(tracee, err);
-	return fail(err, errno == EPERM ? EXIT_NOT_PERMITTED : EXIT_FAILED, "trace process %d: %s: run as root "
-		    "(CAP_SYS_PTRACE); a process that has capabilities we lack, or that is traced, is refused too",
-		    tracee->target.pid, strerror(errno));
+	int rc = target_check(tracee->root, &tracee->target, err);	/* somebody else may have been faster */
+	return rc ? rc : fail(err, os == EPERM ? EXIT_NOT_PERMITTED : EXIT_FAILED, "trace process %d: %s: run as root "
+			      "(CAP_SYS_PTRACE); a process that has capabilities that we lack is refused too",
+			      tracee->target.pid, strerror(os));
 }
 
 int trace_begin(struct tracee *tracee, struct error *err)
@@ -291,7 +313,7 @@ static long send_away(struct tracee *tracee, long number, const uint64_t argumen
 	registers.slot[arch->flags] &= ~arch->trap_flag;
 	for (int i = 0; i < 6; i++)
 		registers.slot[arch->argument[i]] = arguments[i];
-	tracee->mask = tracee->own_mask | ~FAULTS;
+	tracee->mask = tracee->own_mask | tracee->own_faults | ~FAULTS;
 	tracee->away = true;
 	return request(tracee, PTRACE_SETSIGMASK, sizeof(tracee->mask), (uintptr_t)&tracee->mask) ?:
 	       set_registers(tracee, &registers);

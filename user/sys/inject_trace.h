@@ -19,6 +19,7 @@ struct tracee {
 	bool away;			/* its registers and mask are not its own */
 	struct registers own;
 	uint64_t own_mask;
+	uint64_t own_faults;		/* signals of faults, queued before the stop */
 	uint64_t mask;			/* the one in force while it is away */
 	uint64_t since_ns;		/* stopped since; CLOCK_MONOTONIC, 0: not stopped yet */
 };
