@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #include "act/remote.h"
-#include "act/target.h"
+#include "act/process.h"
 
 /* One process while it is opted in. Its records are those of the journal from `first_record` on. */
 struct opting {
@@ -64,12 +64,12 @@ static int add_ranges(struct opting *o, struct record record, const struct range
 	return rc;
 }
 
-static int intend_madvise(struct opting *o, const struct target *t, struct record record, struct error *err)
+static int intend_madvise(struct opting *o, const struct process *t, struct record record, struct error *err)
 {
 	const struct change *change = &o->plan->changes[record.change];
 	struct change_result *result = &o->results[record.change];
 	struct ranges ranges;
-	const char *wrong = target_not_mergeable(t, change->start, change->end, &ranges);
+	const char *wrong = process_not_mergeable(t, change->start, change->end, &ranges);
 	int rc = 0;
 
 	record.kind = RECORD_MADVISE;
@@ -83,14 +83,14 @@ static int intend_madvise(struct opting *o, const struct target *t, struct recor
 	return rc;
 }
 
-static int intend_prctl(struct opting *o, const struct target *t, struct record record, struct error *err)
+static int intend_prctl(struct opting *o, const struct process *t, struct record record, struct error *err)
 {
 	struct ranges found;
 	if (value_or(t->task.ksm.merge_any, 0)) {
 		result_set(&o->results[record.change], CHANGE_DONE, "was opted in already");
 		return 0;
 	}
-	if (!target_mergeable(t, 0, UINT64_MAX, &found))
+	if (!process_mergeable(t, 0, UINT64_MAX, &found))
 		return fail(err, EXIT_FAILED, "out of memory for the mappings of %d", record.pid);
 	record.kind = RECORD_FOUND;
 	int rc = add_ranges(o, record, &found, err);
@@ -102,8 +102,8 @@ static int intend_prctl(struct opting *o, const struct target *t, struct record 
 /* Journal all changes of the process, before it is stopped: syncing takes longer than the calls. */
 static int intend(struct opting *o, struct error *err)
 {
-	struct target target;
-	enum known known = target_look(&target, o->root, pid_of(o), start_of(o));
+	struct process process;
+	enum known known = process_look(&process, o->root, pid_of(o), start_of(o));
 	if (known != KNOWN) {
 		set_all(o, known == GONE ? CHANGE_GONE : CHANGE_REFUSED,
 			known == GONE ? "the process has ended" : "its mappings may not be read");
@@ -112,10 +112,10 @@ static int intend(struct opting *o, struct error *err)
 	int rc = 0;
 	for (size_t i = o->first; !rc && i < o->end; i++) {
 		struct record record = { .pid = pid_of(o), .start_ticks = start_of(o), .since_ticks = ticks_now(), .change = i };
-		rc = o->plan->changes[i].kind == CHANGE_PRCTL ? intend_prctl(o, &target, record, err)
-							      : intend_madvise(o, &target, record, err);
+		rc = o->plan->changes[i].kind == CHANGE_PRCTL ? intend_prctl(o, &process, record, err)
+							      : intend_madvise(o, &process, record, err);
 	}
-	target_free(&target);
+	process_free(&process);
 	if (!rc && o->journal->count > o->first_record)
 		rc = journal_sync(o->journal, err);
 	return rc;
@@ -178,11 +178,11 @@ static int call_all(struct opting *o, struct injection *in, struct error *err)
 
 /* ---- what came of it ---- */
 
-static void verify_madvise(struct opting *o, const struct target *t, size_t record)
+static void verify_madvise(struct opting *o, const struct process *t, size_t record)
 {
 	const struct record *r = &o->journal->records[record];
 	struct ranges mergeable;
-	if (!target_mergeable(t, r->start, r->end, &mergeable))
+	if (!process_mergeable(t, r->start, r->end, &mergeable))
 		return;		/* out of memory: the record stays open, to be taken back */
 	if (mergeable.count)
 		accept_record(o, record);
@@ -193,8 +193,8 @@ static void verify_madvise(struct opting *o, const struct target *t, size_t reco
 
 static void verify(struct opting *o)
 {
-	struct target target;
-	enum known known = target_look(&target, o->root, pid_of(o), start_of(o));
+	struct process process;
+	enum known known = process_look(&process, o->root, pid_of(o), start_of(o));
 	if (known != KNOWN) {
 		set_all(o, CHANGE_GONE, "the process ended meanwhile");
 		return;
@@ -202,15 +202,15 @@ static void verify(struct opting *o)
 	for (size_t i = o->first_record; i < o->journal->count; i++) {
 		const struct record *r = &o->journal->records[i];
 		if (r->kind == RECORD_MADVISE && r->state == RECORD_INTENDED)
-			verify_madvise(o, &target, i);
+			verify_madvise(o, &process, i);
 	}
-	target_free(&target);
+	process_free(&process);
 }
 
 /* The process could not be stopped, so nothing of it was changed. */
 static void refuse_all(struct opting *o, const char *why)
 {
-	bool ended = target_ended(o->root, pid_of(o), start_of(o));
+	bool ended = process_ended(o->root, pid_of(o), start_of(o));
 	for (size_t i = o->first_record; i < o->journal->count; i++)
 		if (record_open(&o->journal->records[i]))
 			journal_note(o->journal, i, ended ? RECORD_GONE : RECORD_REFUSED);

@@ -162,7 +162,7 @@ void restore_forget_gone(const struct sysroot *root, struct journal *journal, re
 		struct record *record = &journal->records[i];
 		if (!record_open(record))
 			continue;
-		if (!other_boot && (record->kind == RECORD_KNOB || !target_ended(root, record->pid, record->start_ticks)))
+		if (!other_boot && (record->kind == RECORD_KNOB || !process_ended(root, record->pid, record->start_ticks)))
 			continue;
 		journal_note(journal, i, RECORD_GONE);
 		report(context, record, &gone);

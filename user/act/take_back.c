@@ -26,7 +26,7 @@ static const struct record *record_of(const struct taking *t, size_t i)
 }
 
 /* Our ranges, as far as they are mergeable now. */
-static bool still_mergeable(const struct taking *t, const struct target *target, struct ranges *ret)
+static bool still_mergeable(const struct taking *t, const struct process *process, struct ranges *ret)
 {
 	struct ranges part;
 	*ret = (struct ranges){ 0 };
@@ -34,7 +34,7 @@ static bool still_mergeable(const struct taking *t, const struct target *target,
 		const struct record *r = record_of(t, i);
 		if (r->kind != RECORD_MADVISE)
 			continue;
-		bool fits = target_mergeable(target, r->start, r->end, &part);
+		bool fits = process_mergeable(process, r->start, r->end, &part);
 		for (size_t k = 0; fits && k < part.count; k++)
 			fits = ranges_add(ret, part.items[k].start, part.items[k].end);
 		ranges_free(&part);
@@ -111,13 +111,13 @@ static int inject_all(const struct taking *t, const struct task *task, bool prct
 	return rc;
 }
 
-static void take_back_ranges(const struct taking *t, const struct target *target, const struct ranges *ranges,
+static void take_back_ranges(const struct taking *t, const struct process *process, const struct ranges *ranges,
 			     struct change_result *ret)
 {
-	bool prctl = t->prctl && value_or(target->task.ksm.merge_any, 1);
+	bool prctl = t->prctl && value_or(process->task.ksm.merge_any, 1);
 	struct error err;
 
-	if (!t->prctl && value_or(target->task.ksm.merge_any, 0)) {
+	if (!t->prctl && value_or(process->task.ksm.merge_any, 0)) {
 		result_set(ret, CHANGE_FOREIGN, "the whole process was opted in since: left alone");
 		return;
 	}
@@ -125,12 +125,12 @@ static void take_back_ranges(const struct taking *t, const struct target *target
 		result_set(ret, CHANGE_RESTORED, "was not mergeable any more");
 		return;
 	}
-	if (!target_can_unmerge(target, t->root, &err) &&
-	    !inject_all(t, &target->task, prctl, ranges, &err)) {
+	if (!process_can_unmerge(process, t->root, &err) &&
+	    !inject_all(t, &process->task, prctl, ranges, &err)) {
 		result_set(ret, CHANGE_RESTORED, "unmerged");
 		return;
 	}
-	if (target_ended(t->root, target->task.pid, target->task.start_ticks))
+	if (process_ended(t->root, process->task.pid, process->task.start_ticks))
 		result_set(ret, CHANGE_GONE, "the process has ended");
 	else
 		result_set(ret, CHANGE_STUCK, "%s", err.text);
@@ -138,9 +138,9 @@ static void take_back_ranges(const struct taking *t, const struct target *target
 
 static void take_back_one(const struct taking *t, pid_t pid, uint64_t start_ticks, struct change_result *ret)
 {
-	struct target target;
+	struct process process;
 	struct ranges ranges;
-	enum known known = target_look(&target, t->root, pid, start_ticks);
+	enum known known = process_look(&process, t->root, pid, start_ticks);
 	if (known == GONE) {
 		result_set(ret, CHANGE_GONE, "the process has ended");
 		return;
@@ -149,12 +149,12 @@ static void take_back_one(const struct taking *t, pid_t pid, uint64_t start_tick
 		result_set(ret, CHANGE_STUCK, "its mappings may not be read");
 		return;
 	}
-	if (still_mergeable(t, &target, &ranges))
-		take_back_ranges(t, &target, &ranges, ret);
+	if (still_mergeable(t, &process, &ranges))
+		take_back_ranges(t, &process, &ranges, ret);
 	else
 		result_set(ret, CHANGE_STUCK, "out of memory for its mappings");
 	ranges_free(&ranges);
-	target_free(&target);
+	process_free(&process);
 }
 
 static uint64_t oldest_change(const struct taking *t)

@@ -21,7 +21,7 @@
 
 #include "act/journal.h"
 #include "act/result.h"
-#include "act/target.h"
+#include "act/process.h"
 #include "sys/sysroot.h"
 
 /*

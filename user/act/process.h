@@ -4,26 +4,26 @@
  * that it is still the one that was meant, what it has mapped now, and how
  * much memory unmerging it would take.
  */
-#ifndef KSMSCOPE_ACT_TARGET_H
-#define KSMSCOPE_ACT_TARGET_H
+#ifndef KSMSCOPE_ACT_PROCESS_H
+#define KSMSCOPE_ACT_PROCESS_H
 
 #include "core/sample.h"
 #include "sys/sysroot.h"
 
-struct target {
+struct process {
 	struct task task;
 	struct sample sample;		/* its areas, ascending */
 };
 
 /*
  * KNOWN; GONE where the process ended, is a zombie, or is not the one that
- * started at `start_ticks`; DENIED. target_free() after KNOWN only.
+ * started at `start_ticks`; DENIED. process_free() after KNOWN only.
  */
-enum known target_look(struct target *ret, const struct sysroot *root, pid_t pid, uint64_t start_ticks);
-void target_free(struct target *target);
+enum known process_look(struct process *ret, const struct sysroot *root, pid_t pid, uint64_t start_ticks);
+void process_free(struct process *process);
 
 /* The same without its mappings: has it ended? */
-bool target_ended(const struct sysroot *root, pid_t pid, uint64_t start_ticks);
+bool process_ended(const struct sysroot *root, pid_t pid, uint64_t start_ticks);
 
 struct range {
 	uint64_t start, end;
@@ -44,23 +44,23 @@ void ranges_free(struct ranges *ranges);
  * memory that KSM refuses (where madvise succeeds and does nothing). Static
  * storage.
  */
-const char *target_not_mergeable(const struct target *target, uint64_t start, uint64_t end, struct ranges *ret);
+const char *process_not_mergeable(const struct process *process, uint64_t start, uint64_t end, struct ranges *ret);
 
 /* The mergeable parts of [start, end), whatever is between them. False: out of memory. */
-bool target_mergeable(const struct target *target, uint64_t start, uint64_t end, struct ranges *ret);
+bool process_mergeable(const struct process *process, uint64_t start, uint64_t end, struct ranges *ret);
 
 /*
  * Most bytes that unmerging the process can take: what KSM counts for it, or
  * everything merged on the machine where this kernel does not count per
  * process (ksm_merging_pages: 6.1; in ksm_stat: 6.7). Not known where neither can be read.
  */
-struct value target_unmerge_bytes(const struct target *target, const struct sysroot *root);
+struct value process_unmerge_bytes(const struct process *process, const struct sysroot *root);
 
 /*
  * Refused (EXIT_FAILED) where that much memory is not available with a margin
  * of 1/50 of the machine's memory, or where it isn't known.
  */
-int target_can_unmerge(const struct target *target, const struct sysroot *root, struct error *err);
+int process_can_unmerge(const struct process *process, const struct sysroot *root, struct error *err);
 
 /* Who is whose child, at one moment. */
 struct family {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "act/target.h"
+#include "act/process.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -22,7 +22,7 @@ static enum known look_task(struct task *ret, const struct sysroot *root, pid_t 
 	return known;
 }
 
-enum known target_look(struct target *ret, const struct sysroot *root, pid_t pid, uint64_t start_ticks)
+enum known process_look(struct process *ret, const struct sysroot *root, pid_t pid, uint64_t start_ticks)
 {
 	sample_init(&ret->sample);
 	ret->sample.machine.page_bytes = sysconf(_SC_PAGESIZE);
@@ -30,11 +30,11 @@ enum known target_look(struct target *ret, const struct sysroot *root, pid_t pid
 	if (known == KNOWN)
 		known = proc_areas(root, pid, 0, &ret->sample);
 	if (known != KNOWN)
-		target_free(ret);
+		process_free(ret);
 	return known;
 }
 
-bool target_ended(const struct sysroot *root, pid_t pid, uint64_t start_ticks)
+bool process_ended(const struct sysroot *root, pid_t pid, uint64_t start_ticks)
 {
 	struct task task;
 	struct sample names;
@@ -44,9 +44,9 @@ bool target_ended(const struct sysroot *root, pid_t pid, uint64_t start_ticks)
 	return known == GONE;
 }
 
-void target_free(struct target *target)
+void process_free(struct process *process)
 {
-	sample_free(&target->sample);
+	sample_free(&process->sample);
 }
 
 /* ---- ranges ---- */
@@ -83,7 +83,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-const char *target_not_mergeable(const struct target *t, uint64_t start, uint64_t end, struct ranges *ret)
+const char *process_not_mergeable(const struct process *t, uint64_t start, uint64_t end, struct ranges *ret)
 {
 	uint64_t at = start;
 	*ret = (struct ranges){ 0 };
@@ -103,7 +103,7 @@ const char *target_not_mergeable(const struct target *t, uint64_t start, uint64_
 	return at < end ? "it is not all mapped any more" : NULL;
 }
 
-bool target_mergeable(const struct target *t, uint64_t start, uint64_t end, struct ranges *ret)
+bool process_mergeable(const struct process *t, uint64_t start, uint64_t end, struct ranges *ret)
 {
 	*ret = (struct ranges){ 0 };
 	for (size_t i = 0; i < t->sample.areas_count; i++) {
@@ -125,7 +125,7 @@ static struct value sum(struct value a, struct value b)
 	return is_known(b) ? value_of(a.number + b.number) : b;
 }
 
-struct value target_unmerge_bytes(const struct target *t, const struct sysroot *root)
+struct value process_unmerge_bytes(const struct process *t, const struct sysroot *root)
 {
 	struct value pages = t->task.ksm.merging_pages;
 	if (!is_known(pages))
@@ -138,10 +138,10 @@ struct value target_unmerge_bytes(const struct target *t, const struct sysroot *
 	return value_of((pages.number + value_or(t->task.ksm.zero_pages, 0)) * sysconf(_SC_PAGESIZE));
 }
 
-int target_can_unmerge(const struct target *t, const struct sysroot *root, struct error *err)
+int process_can_unmerge(const struct process *t, const struct sysroot *root, struct error *err)
 {
 	struct machine machine;
-	struct value need = target_unmerge_bytes(t, root);
+	struct value need = process_unmerge_bytes(t, root);
 	proc_machine(root, &machine);
 	if (!is_known(need) || !is_known(machine.available_bytes) || !is_known(machine.total_bytes))
 		return fail(err, EXIT_FAILED, "not unmerged: how much memory it needs, or how much there is, can't be read");
