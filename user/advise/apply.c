@@ -102,7 +102,8 @@ static int carry_out(struct applied *ret, struct act *act, const struct sysroot 
 	if (finished)
 		rc = fail(err, finish_error.status, "%s", finish_error.text);
 	ret->seconds = done.seconds;
-	ret->ksmd_milliseconds = done.ksmd_cpu_ms;
+	ret->ksmd_milliseconds = done.ksmd_seconds < 0 ? (struct value){ .known = ABSENT }
+						       : value_of(done.ksmd_seconds * 1000);
 	ret->kernel_bytes = done.gained_pages * (int64_t)s->machine.page_bytes;
 	ret->converged = done.converged;
 	return rc;
