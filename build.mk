@@ -22,10 +22,10 @@ CFLAGS   ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-D_GNU_SOURCE -DKSMSCOPE_VERSION='"$(VERSION)"' -Iuser -I. -I$(BUILD) $(SANFLAGS) $(CFLAGS)
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf
-LDLIBS += -lbpf -lelf -lz -lm
+LDLIBS += -lbpf -lelf -lz -lzstd -lxxhash -lncursesw -lm
 
 # A room is a folder: all its C files belong to it.
-ROOMS    := base core out sys probe gather act cli advise
+ROOMS    := base core out screen sys probe gather act cli term advise top
 ROOM_SRC := $(foreach room,$(ROOMS),$(wildcard user/$(room)/*.c))
 ROOM_OBJ := $(ROOM_SRC:%.c=$(BUILD)/obj/%.o)
 # user/prog/ksm_advise.c becomes the program ksm-advise.
