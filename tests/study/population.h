@@ -31,6 +31,7 @@ struct population_made {
 	struct holding *holdings;	/* by content, then owner */
 	size_t count, capacity;
 	uint32_t contents, groups, owners, domains;
+	bool probe_is_hash;		/* groups are contents: no probe is shared */
 	uint64_t frames;
 	double truth[TOTAL_MEASURES];
 	double (*class_truth)[CLASS_MEASURES];	/* per owner */
@@ -225,13 +226,13 @@ static inline void make_vms(struct population_made *p, uint64_t frames, uint64_t
 }
 
 /*
- * The mix of the power law, where one content in eleven shares its probe with
+ * The mix of the power law, where one content in thirty shares its probe with
  * one to three others: Σ n² / D = 1.2, like heaps of an interpreter.
  */
 static inline void make_shared_probes(struct population_made *p, uint64_t frames, uint64_t *random)
 {
 	while (p->frames < frames) {
-		uint32_t more = below(random, 15) == 0 ? 1 + below(random, 3) : 0;
+		uint32_t more = below(random, 30) == 0 ? 1 + below(random, 3) : 0;
 		population_scatter(p, random, power_law(random, frames), true);
 		while (more--)
 			population_scatter(p, random, power_law(random, frames), false);
@@ -262,6 +263,7 @@ static inline struct population_made population_make(const struct population_kin
 	uint64_t random = UINT64_C(0x6b736d73636f7065) + frames;
 
 	kind->make(&p, frames, &random);
+	p.probe_is_hash = p.groups == p.contents;
 	population_count_truth(&p);
 	return p;
 }

@@ -50,8 +50,8 @@ static inline void trial_sample(const struct population_made *p, struct sketch *
 	for (size_t i = 0; i < p->count; i++) {
 		const struct holding *h = &p->holdings[i];
 		uint64_t probe = trial_hash(key, h->group);
-		if (sketch_see(sketch, probe, h->owner, h->frames))
-			sketch_keep(sketch, probe, trial_hash(hash_key, h->content), h->owner, h->frames);
+		uint64_t hash = p->probe_is_hash ? probe : trial_hash(hash_key, h->content);
+		sketch_add(sketch, probe, hash, h->owner, h->frames);
 	}
 }
 
@@ -109,7 +109,8 @@ static inline struct trial trial_make(const struct population_made *p, double th
 				      uint32_t first_runs)
 {
 	struct trial t = { .runs = runs, .first_runs = first_runs };
-	struct sketch_options options = { .bytes = TRIAL_SKETCH_BYTES, .theta = theta, .phase = 12345 };
+	struct sketch_options options = { .bytes = TRIAL_SKETCH_BYTES, .theta = theta, .phase = 12345,
+					  .probe_is_hash = p->probe_is_hash };
 	struct scout *scout = malloc(sizeof(*scout));
 	struct sketch sketch;
 

@@ -53,39 +53,53 @@ bool distinct_join(struct distinct *into, const struct distinct *from)
 	return true;
 }
 
-/* Linear counting in one level: n = m ln(m / zeros), variance m (e^t - t - 1) at load t = n / m. */
-static struct distinct_count level_count(const struct distinct *d, unsigned int level)
+/* Fuller than this, a level says less than the next one, which looks at half as many values (Estan et al., 4.2). */
+#define FULL 0.93
+
+struct level {
+	double ones;			/* share of its bits that are set */
+	struct distinct_count count;
+};
+
+/* Linear counting: n = m ln(m / zeros), variance m (e^t - t - 1) at load t = n / m. */
+static struct level level_count(const struct distinct *d, unsigned int level)
 {
 	double bits = ldexp(1, (int)d->level_bits_log2);
 	size_t words = (size_t)1 << (d->level_bits_log2 - 6);
-	uint64_t ones = 0;
+	uint64_t set = 0;
 
 	for (size_t i = 0; i < words; i++)
-		ones += (uint64_t)__builtin_popcountll(d->words[level * words + i]);
-	if ((double)ones == bits)
-		return (struct distinct_count){ .count = bits, .variance = INFINITY };
-	double load = -log1p(-(double)ones / bits);
-	return (struct distinct_count){ .count = bits * load, .variance = bits * (expm1(load) - load) };
+		set += (uint64_t)__builtin_popcountll(d->words[level * words + i]);
+	double ones = (double)set / bits, load = -log1p(-ones);
+	return (struct level){
+		.ones = ones,
+		.count = { .count = bits * load, .variance = bits * (expm1(load) - load) },
+	};
 }
 
 /*
- * From level b on, the map has looked at a share 2^-b of all values. A small b
- * looks at more of them, a large one at emptier levels: take the b with the
- * least variance of both causes together.
+ * From level b on, the map has looked at a share 2^-b of all values; b is the
+ * first level that is not too full. The variance is that of counting there, and
+ * that of having looked at a share.
  */
 struct distinct_count distinct_estimate(const struct distinct *d)
 {
-	struct distinct_count best = { .count = 0, .variance = INFINITY };
 	double count = 0, variance = 0;
+	int b = DISTINCT_LEVELS;
 
-	for (int b = DISTINCT_LEVELS - 1; b >= 0; b--) {
-		struct distinct_count level = level_count(d, (unsigned int)b);
-		count += level.count;
-		variance += level.variance;
-		double whole = ldexp(count, b);
-		double total_variance = ldexp(variance, 2 * b) + whole * (ldexp(1, b) - 1);
-		if (total_variance <= best.variance)
-			best = (struct distinct_count){ .count = whole, .variance = total_variance };
+	while (b > 0) {
+		struct level level = level_count(d, (unsigned int)b - 1);
+		if (level.ones > FULL)
+			break;
+		count += level.count.count;
+		variance += level.count.variance;
+		b--;
 	}
-	return best;
+	if (b == DISTINCT_LEVELS)
+		return (struct distinct_count){ .count = 0, .variance = INFINITY };
+	double whole = ldexp(count, b);
+	return (struct distinct_count){
+		.count = whole,
+		.variance = ldexp(variance, 2 * b) + whole * (ldexp(1, b) - 1),
+	};
 }

@@ -34,16 +34,17 @@ struct estimate {
 	bool exact;
 };
 
-struct regression_fit {
+struct regression_line {
 	double sum_y, sum_xy;
 	double slope, level;
-	double squares, cubes;	/* of the residuals y - slope x - level */
+	double squares, cubes;	/* of the residuals, each as from a line fitted without its group */
 };
 
 struct regression {
 	uint64_t groups;
 	double sum_x, sum_xx;
-	struct regression_fit of[REGRESSION_MEASURES];
+	double leverage_xx, leverage_x, leverage_1;	/* of a group: its pull on the line, 0 … 1, from x², x and 1 */
+	struct regression_line of[REGRESSION_MEASURES];
 };
 
 /* What is known of the whole population, or of one stratum of it. */
@@ -52,6 +53,8 @@ struct population {
 	double frames;		/* X */
 	double groups;		/* G; read only where groups_variance is finite */
 	double groups_variance;	/* of G; INFINITY where nobody counted groups */
+	unsigned int never_whole;	/* bit per measure: y < x in every group, since a first copy never counts */
+	unsigned int all_but_one;	/* bit per measure: y = x - 1 in every group, by what the measure is */
 };
 
 /* One stratum's contribution; strata add up. */
@@ -59,19 +62,24 @@ struct part {
 	double value;
 	double variance;
 	double skew;		/* shift of the interval's middle, in frames */
-	double doubt;		/* frames that what was not met may hide, where the residuals show nothing */
+	double doubt;		/* what groups not met may hide where those met agree, in frames */
 	double least, most;	/* what is certain whatever the sample */
-	double freedom;		/* degrees of freedom behind the variance; INFINITY where it is 0 */
+	double freedom;		/* degrees of freedom behind the variance; INFINITY where nothing is estimated */
 };
 
 void regression_sum(struct regression *r, double x, const double *y, unsigned int measures);
-void regression_solve(struct regression *r, const struct population *of, unsigned int measures);
+void regression_fit(struct regression *r, const struct population *of, unsigned int measures);
 void regression_residual(struct regression *r, double x, const double *y, unsigned int measures);
 struct part regression_part(const struct regression *r, unsigned int measure, const struct population *of);
 
+/*
+ * A plain count without anything known beside it: Y^ = Σy/θ, from Σy, Σy² and
+ * Σy³ over the groups in the sample. `most` bounds what there can be at all.
+ */
+struct part counted_part(double sum, double squares, double cubes, double theta, double most);
+
 struct part part_add(struct part a, struct part b);
 
-/* `frames_apart`: that many of the frames not met are certain not to count (the first of each content). */
 struct estimate part_estimate(const struct part *part);
 
 /* The 97.5 % quantile of Student's t; INFINITY below one degree of freedom. */

@@ -50,7 +50,9 @@ static int by_hits(const void *a, const void *b)
 	const struct met *x = a, *y = b;
 	if (x->hits != y->hits)
 		return x->hits < y->hits ? 1 : -1;
-	return by_value(&x->probe, &y->probe);
+	/* Not by the probe: the smaller ones are those that the sketch keeps. */
+	uint64_t x_mixed = mix64(x->probe), y_mixed = mix64(y->probe);
+	return by_value(&x_mixed, &y_mixed);
 }
 
 uint32_t scout_frequent(struct scout *s, uint64_t *ret, uint32_t max, double max_share)
