@@ -34,6 +34,30 @@ struct content_batch {
 };
 ABI_ASSERT_SIZE(struct content_batch, CONTENT_BATCH * 17);
 
+/* Largest base page of a Linux kernel: 64 KiB (arm64). */
+#define CONTENT_MAX_CHUNKS 16
+#define CONTENT_WITNESS_WORDS 4
+
+/* To content_direct. */
+struct content_request {
+	__u64 direct_map;	/* virtual address of physical address 0 */
+	__u32 count;		/* of batch.where */
+	__u32 reserved;
+};
+ABI_ASSERT_SIZE(struct content_request, 16);
+
+/* To content_find_map: where does a page of ours show up? */
+struct content_search {
+	__u64 pfn;			/* in */
+	__u64 witness[CONTENT_WITNESS_WORDS];	/* in: its first words, random */
+	__u64 step;			/* in: alignment of the direct map, a power of two */
+	__u64 highest;			/* scratch */
+	__u64 found;			/* out: virtual address of physical address 0; 0: not found */
+	__u32 steps;			/* in: how many to try */
+	__u32 reserved;
+};
+ABI_ASSERT_SIZE(struct content_search, 72);
+
 /* ---- walk.bpf.c, pagewalk.bpf.h: finding the frame behind an address ---- */
 
 /* What user space learned of this kernel's page tables; all zero: they can't be walked. */
@@ -64,6 +88,8 @@ struct walk_question {
 ABI_ASSERT_SIZE(struct walk_question, 112);
 
 /* ---- fault.bpf.c ---- */
+
+#define FAULT_PROCESSES 16384
 
 enum fault_kind {
 	FAULT_FIRST_WRITE,	/* a write where nothing was mapped */
@@ -103,6 +129,7 @@ ABI_ASSERT_SIZE(struct fault_totals, 40);
 
 /* ---- merges.bpf.h: when was this page merged? ---- */
 
+#define MERGES_TRACKED 65536
 #define LIFETIME_BUCKETS 32
 
 struct merge_key {
@@ -122,6 +149,7 @@ ABI_ASSERT_SIZE(struct merge_lifetimes, 8 * (LIFETIME_BUCKETS + 1));
 
 /* ---- engine.bpf.c ---- */
 
+#define ENGINE_PROCESSES 16384
 #define ENGINE_ERRORS 64	/* by errno; the last one takes all above */
 
 struct engine_totals {
@@ -157,27 +185,77 @@ struct engine_counts {
 
 /* ---- hugepage.bpf.c ---- */
 
+#define COLLAPSE_KEYS 16384
+#define HUGEPAGE_PROCESSES 16384
+
 enum collapse_step {
-	COLLAPSE_SCAN,		/* a range was considered */
-	COLLAPSE_COPY,		/* its collapse was tried */
+	COLLAPSE_SCAN,		/* a range was considered; where that led to a collapse, with its result */
+	COLLAPSE_COPY,		/* the collapse of a range was tried */
+	COLLAPSE_STEPS
 };
 
 struct collapse_key {
-	__u32 tgid;		/* whose memory; 0: nobody's any more */
+	__u32 tgid;		/* whose memory; 0: its owner is gone */
 	__u16 step;
 	__u16 result;		/* the kernel's enum scan_result */
 };
 ABI_ASSERT_SIZE(struct collapse_key, 8);
 
 struct hugepage_totals {
-	__u64 produced;		/* = the sum over all collapse_keys + lost */
+	__u64 produced;		/* steps = the sum over all collapse_keys + lost */
 	__u64 lost;
 	__u64 collapses;	/* that succeeded */
 	__u64 located;		/* of those: the range is known */
-	__u64 collapses_undoing;	/* of those: had merged pages in them, by our own record of merges */
-	__u64 merges_undone;
-	struct merge_lifetimes undone;
-	__u64 splits_lost;
+	struct merge_lifetimes undone;	/* of merges that ended by being copied into a huge page */
+	__u64 lost_processes;	/* no room for another process */
 };
+
+struct hugepage_counts {
+	__u64 collapses_undoing;	/* had merged pages in them, by our own record of merges */
+	__u64 merges_undone;
+};
+
+/* ---- split.bpf.c ---- */
+
+/* produced = the sum over all processes + waiting + lost */
+struct split_totals {
+	__u64 produced;
+	__u64 waiting;		/* for the event that tells the process */
+	__u64 lost;
+	__u64 range;		/* that ksmd is mapping anew */
+};
+
+/* ---- tasks.bpf.c ---- */
+
+#define TASK_CPUS 1024
+
+/* The kernel's MM_* counters, in its order. */
+enum task_pages {
+	TASK_PAGES_FILE,
+	TASK_PAGES_ANON,
+	TASK_PAGES_SWAP,
+	TASK_PAGES_SHMEM,
+	TASK_PAGES
+};
+
+enum task_flags {
+	TASK_KERNEL_THREAD = 1 << 0,
+	TASK_HAS_MEMORY = 1 << 1,
+};
+
+struct task_facts {
+	__s64 pages[TASK_PAGES];
+	__s64 ksm_merging_pages;	/* these four: -1 where the kernel does not count it */
+	__s64 ksm_rmap_items;
+	__s64 ksm_zero_pages;
+	__u64 min_flt, maj_flt;		/* all threads, the ended ones included */
+	__u64 start_ns;			/* CLOCK_BOOTTIME */
+	__u64 cgroup_id;		/* in the unified hierarchy: the inode number of its directory */
+	__u64 memory_cgroup_id;		/* the memory controller's; the same where there is one hierarchy */
+	__s32 merge_any;		/* PR_SET_MEMORY_MERGE */
+	__u32 pid, parent, uid, threads, flags;
+	char comm[16];
+};
+ABI_ASSERT_SIZE(struct task_facts, 136);
 
 #endif

@@ -61,23 +61,26 @@ static __always_inline bool compat_rss_percpu(void)
 	return bpf_core_field_exists(struct mm_struct___percpu_rss, rss_stat[0].counters);
 }
 
+/* An index that is no literal would be scaled by our struct's size, not the kernel's. */
+static __always_inline struct percpu_counter *compat_rss_counter(struct mm_struct *mm, u32 kind)
+{
+	return (void *)&((struct mm_struct___percpu_rss *)mm)->rss_stat[0] +
+		kind * bpf_core_type_size(struct percpu_counter);
+}
+
 static __always_inline s64 compat_rss(struct mm_struct *mm, u32 kind)
 {
 	s64 pages = 0;
 	if (compat_rss_percpu())
-		bpf_core_read(&pages, sizeof(pages), &((struct mm_struct___percpu_rss *)mm)->rss_stat[kind].count);
-	else
-		bpf_core_read(&pages, sizeof(pages), &((struct mm_struct___single_rss *)mm)->rss_stat.count[kind]);
+		return BPF_CORE_READ(compat_rss_counter(mm, kind), count);
+	bpf_core_read(&pages, sizeof(pages), &((struct mm_struct___single_rss *)mm)->rss_stat.count[0] + kind);
 	return pages;
 }
 
 /* The per-CPU parts that compat_rss() lacks; NULL where there are none. */
 static __always_inline void *compat_rss_parts(struct mm_struct *mm, u32 kind)
 {
-	void *parts = NULL;
-	if (compat_rss_percpu())
-		bpf_core_read(&parts, sizeof(parts), &((struct mm_struct___percpu_rss *)mm)->rss_stat[kind].counters);
-	return parts;
+	return compat_rss_percpu() ? BPF_CORE_READ(compat_rss_counter(mm, kind), counters) : NULL;
 }
 
 /*
@@ -110,6 +113,35 @@ static __always_inline int compat_merge_any(struct mm_struct *mm, u32 release)
 	else
 		bpf_core_read(&flags, sizeof(flags), &((struct mm_struct___word_flags *)mm)->flags);
 	return flags >> (release >= 0x060700 ? 30 : 29) & 1;
+}
+
+/*
+ * The result in huge_memory events, by the number of their arguments: the flag
+ * "writable" stood before it until "mm: drop all references of writable and
+ * SCAN_PAGE_RO" (6.18). `arguments` must be a constant of the object, so that
+ * the verifier drops the other branch; the barrier keeps the compiler from
+ * making one load with a computed offset of the two, which would be refused.
+ */
+static __always_inline u32 compat_isolate_result(u64 *ctx, u32 arguments)
+{
+	u64 result = 0;
+	if (arguments == 4) {
+		result = ctx[3];
+		barrier_var(result);
+		return result;
+	}
+	return ctx[4];
+}
+
+static __always_inline u32 compat_scan_result(u64 *ctx, u32 arguments)
+{
+	u64 result = 0;
+	if (arguments == 6) {
+		result = ctx[4];
+		barrier_var(result);
+		return result;
+	}
+	return ctx[5];
 }
 
 #endif

@@ -113,7 +113,12 @@ struct vm_struct {
 
 struct mm_struct;
 
+struct sched_entity {
+	u64 sum_exec_runtime;
+};
+
 struct task_struct {
+	struct sched_entity se;
 	unsigned int flags;
 	pid_t pid, tgid;
 	struct task_struct *real_parent, *group_leader;
@@ -163,6 +168,12 @@ struct ksm_rmap_item {
 
 struct ksm_stable_node {
 	struct hlist_head hlist;
+};
+
+/* ---- BPF itself ---- */
+
+struct bpf_array {
+	void *pptrs[0];
 };
 
 /* ---- iterators ---- */
