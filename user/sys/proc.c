@@ -137,9 +137,14 @@ static uint32_t parse_guest(const char *cmdline, size_t length, pid_t pid, struc
 	return sample_name(names, name);
 }
 
+bool proc_is_guest(const char *comm)
+{
+	return !strncmp(comm, "qemu-system", 11) || !strncmp(comm, "qemu-kvm", 8) || !strcmp(comm, "kvm");
+}
+
 static uint32_t guest_of(const struct sysroot *root, pid_t pid, const char *comm, struct sample *names)
 {
-	if (strncmp(comm, "qemu-system", 11) && strncmp(comm, "qemu-kvm", 8) && strcmp(comm, "kvm"))
+	if (!proc_is_guest(comm))
 		return 0;
 	scoped_fd int fd = sysroot_openf(root, "proc/%d/cmdline", pid);
 	char cmdline[65536];

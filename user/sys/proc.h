@@ -16,6 +16,9 @@ int proc_pids(const struct sysroot *root, pid_t **ret, size_t *ret_count, struct
  */
 enum known proc_task(const struct sysroot *root, pid_t pid, struct task *ret, struct sample *names);
 
+/* Does a process of this name run a QEMU guest? proc_task() says which. */
+bool proc_is_guest(const char *comm);
+
 /*
  * The mappings of a process, from smaps, as areas of `task`. Only facts: class,
  * flags, name, swapped and hugetlb pages; pages and frames come from pagemap.
