@@ -165,18 +165,16 @@ static const char *read_words(struct journal *j, char *const *words, size_t coun
 /* One complete line, without its newline. NULL, or what is wrong with it. */
 static const char *read_line(struct journal *j, const char *bytes, size_t length)
 {
-	char line[LINE_BYTES], *words[MOST_WORDS], *at = line + CHECKSUM_BYTES;
-	uint64_t expected, number;
+	char line[LINE_BYTES], expected[CHECKSUM_BYTES + 1], *words[MOST_WORDS], *at = line + CHECKSUM_BYTES;
+	uint64_t number;
 	size_t count = 0;
 
 	if (length >= sizeof(line) || length <= CHECKSUM_BYTES || memchr(bytes, '\0', length))
 		return "not a line of a journal";
 	memcpy(line, bytes, length);
 	line[length] = '\0';
-	if (line[CHECKSUM_BYTES - 1] != ' ')
-		return "no checksum";
-	line[CHECKSUM_BYTES - 1] = '\0';
-	if (!parse_hex64(line, &expected) || checksum(at, length - CHECKSUM_BYTES) != expected)
+	snprintf(expected, sizeof(expected), "%08" PRIx32 " ", checksum(at, length - CHECKSUM_BYTES));
+	if (memcmp(line, expected, CHECKSUM_BYTES))
 		return "wrong checksum";
 	while (at && count < MOST_WORDS)
 		words[count++] = strsep(&at, " ");

@@ -140,6 +140,10 @@ static void take_back_one(const struct taking *t, pid_t pid, uint64_t start_tick
 {
 	struct process process;
 	struct ranges ranges;
+	if (!t->root->live) {
+		result_set(ret, CHANGE_STUCK, "it is a process of a captured system");
+		return;
+	}
 	enum known known = process_look(&process, t->root, pid, start_ticks);
 	if (known == GONE) {
 		result_set(ret, CHANGE_GONE, "the process has ended");
