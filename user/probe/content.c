@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Loads the two readers of bpf/content.bpf.c, decides which one to trust, and
+ * feeds them batches.
+ *
+ * The direct map is trusted only after a page of our own, of random content,
+ * was read through it and gave the hash that user space computes. It is given
+ * up for the copying reader where the kernel refuses it (lockdown), where no
+ * base fits, and later, when it stops giving anything.
+ */
+#include "probe/content.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "bpf/abi.h"
+#include "bpf/content.skel.h"
+#include "bpf/pagehash.h"
+#include "probe/content_private.h"
+#include "sys/pagemap.h"
+
+/* The direct map begins at a multiple of what one entry of the third level maps (arch/x86/mm/kaslr.c). */
+#define DIRECT_MAP_STEP (1ull << 30)
+/* 64 TiB of physical address space below the top page table. */
+#define DIRECT_MAP_STEPS 65536
+/* Our own page may be moved between looking up its frame and reading it. */
+#define ATTEMPTS 3
+
+struct content {
+	struct content_bpf *bpf;
+	enum reader_kind reader;
+	uint64_t direct_map;
+	uint64_t page_bytes;
+	uint64_t *own;			/* a page of random content */
+	uint64_t key[CONTENT_KEY_WORDS];
+	uint64_t zero_hash;
+	bool forbidden;			/* by a test: as if the kernel refused the direct map */
+	pid_t linked;			/* the process that `link` visits; 0: none */
+	struct bpf_link *link;
+};
+
+/* ---- hashing in user space, for what is our own ---- */
+
+static uint64_t hash_own(const struct content *c, const uint64_t *page)
+{
+	uint64_t hash = 0;
+	for (uint64_t at = 0; at < c->page_bytes; at += CONTENT_CHUNK_BYTES)
+		hash = pagehash_chunk(hash, (const __u64 *)page + at / 8, (const __u64 *)c->key);
+	return hash;
+}
+
+static int make_own(struct content *c, struct error *err)
+{
+	c->page_bytes = sysconf(_SC_PAGESIZE);
+	void *page = mmap(NULL, c->page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return fail_errno(err, "map", "a page", NULL);
+	c->own = page;
+	c->zero_hash = 0;
+	if (getrandom(c->key, sizeof(c->key), 0) != sizeof(c->key))
+		return fail_errno(err, "getrandom", "a key for this run", NULL);
+	c->zero_hash = hash_own(c, c->own);
+	mlock(page, c->page_bytes);	/* where it is refused, the page may move: hence ATTEMPTS */
+	/* getrandom gives at most 256 bytes without being interruptible; a short page would still be unique */
+	for (uint64_t at = 0; at < c->page_bytes; at += 256)
+		if (getrandom((char *)page + at, 256, 0) != 256)
+			return fail_errno(err, "getrandom", "a page of our own", NULL);
+	return 0;
+}
+
+static bool own_frame(const struct content *c, uint64_t *ret_pfn)
+{
+	struct sysroot live;
+	struct pagemap map;
+	uint64_t entry = 0;
+
+	if (sysroot_open(&live, NULL, NULL))
+		return false;
+	if (pagemap_open(&map, &live, getpid(), c->page_bytes) == KNOWN) {
+		pagemap_read(&map, (uintptr_t)c->own, &entry, 1);
+		pagemap_close(&map);
+	}
+	sysroot_close(&live);
+	*ret_pfn = entry & PAGEMAP_PFN_MASK;
+	return (entry & PAGEMAP_PRESENT) && *ret_pfn;
+}
+
+/* ---- running the programs ---- */
+
+static bool run_program(const struct bpf_program *program, void *context, size_t bytes)
+{
+	/* a syscall program's context is copied in, and back in place */
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = context, .ctx_size_in = bytes);
+	return !bpf_prog_test_run_opts(bpf_program__fd(program), &opts);
+}
+
+static bool run_direct(struct content *c, uint32_t count)
+{
+	struct content_request request = { .direct_map = c->direct_map, .count = count };
+	return !c->forbidden && run_program(c->bpf->progs.content_direct, &request, sizeof(request));
+}
+
+/* Link the iterator to one process; the link is kept while batches of the same process come. */
+static int link_process(struct content *c, pid_t pid, struct error *err)
+{
+	union bpf_iter_link_info info = { .task.pid = pid };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+
+	if (c->linked == pid)
+		return 0;
+	bpf_link__destroy(c->link);
+	c->linked = 0;
+	c->link = bpf_program__attach_iter(c->bpf->progs.content_copy, &opts);
+	if (c->link) {
+		c->linked = pid;
+		return 0;
+	}
+	if (errno == ESRCH || errno == ENOENT)	/* it ended: its pages are unread, which is no error */
+		return 0;
+	return fail_errno(err, "attach", "the copying reader",
+			  "iterators over the tasks of one process came with Linux 6.1");
+}
+
+static int run_copy(struct content *c, pid_t pid, uint32_t count, struct error *err)
+{
+	char nothing[64];
+	ssize_t n;
+	int rc = link_process(c, pid, err);
+	if (rc || !c->linked)
+		return rc;
+	int fd = bpf_iter_create(bpf_link__fd(c->link));
+	if (fd < 0)
+		return fail_errno(err, "start", "the copying reader", NULL);
+	c->bpf->bss->copy_count = count;
+	do
+		n = read(fd, nothing, sizeof(nothing));
+	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	c->bpf->bss->copy_count = 0;
+	close(fd);
+	return 0;
+}
+
+/* ---- choosing a reader ---- */
+
+static void load(struct content *c, bool direct)
+{
+	content_bpf__destroy(c->bpf);
+	c->bpf = content_bpf__open();
+	if (!c->bpf)
+		return;
+	bpf_program__set_autoload(c->bpf->progs.content_direct, direct);
+	bpf_program__set_autoload(c->bpf->progs.content_find_map, direct);
+	bpf_program__set_autoload(c->bpf->progs.content_copy, !direct);
+	c->bpf->rodata->page_bytes = c->page_bytes;
+	c->bpf->rodata->chunks = c->page_bytes / CONTENT_CHUNK_BYTES;
+	memcpy((void *)c->bpf->rodata->key, c->key, sizeof(c->key));
+	int rc = content_bpf__load(c->bpf);
+	if (!rc)
+		return;
+	content_bpf__destroy(c->bpf);
+	c->bpf = NULL;
+	errno = -rc;
+}
+
+static bool find_map(struct content *c, uint64_t pfn)
+{
+	struct content_search search = { .pfn = pfn, .step = DIRECT_MAP_STEP, .steps = DIRECT_MAP_STEPS };
+	memcpy(search.witness, c->own, sizeof(search.witness));
+	if (!run_program(c->bpf->progs.content_find_map, &search, sizeof(search)))
+		return false;
+	c->direct_map = search.found;
+	return search.found;
+}
+
+/* Does our own page, read by its frame, have the hash that it has in truth? */
+static bool verify(struct content *c)
+{
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		struct content_batch *batch = &c->bpf->data_batch->batch;
+		uint64_t pfn;
+		if (!own_frame(c, &pfn) || (!c->direct_map && !find_map(c, pfn)))
+			continue;
+		batch->where[0] = pfn;
+		batch->status[0] = CONTENT_UNREAD;
+		if (run_direct(c, 1) && batch->status[0] == CONTENT_READ && batch->hash[0] == hash_own(c, c->own))
+			return true;
+		c->direct_map = 0;
+	}
+	return false;
+}
+
+/* Why the direct map can't be used; NULL where it can. */
+static const char *open_direct(struct content *c)
+{
+	load(c, true);
+	if (!c->bpf)
+		return errno == EPERM || errno == EACCES ? "BPF programs may not be loaded (needs root, or CAP_BPF and CAP_PERFMON)"
+							 : "this kernel refuses to read its direct map (lockdown?)";
+	c->reader = READER_DIRECT_MAP;
+	return verify(c) ? NULL : "a page of our own was not found in the direct map";
+}
+
+static int open_copy(struct content *c, struct error *err)
+{
+	load(c, false);
+	if (!c->bpf)
+		return fail_errno(err, "load", "the BPF programs that read page contents",
+				  "run as root, or with CAP_BPF and CAP_PERFMON, on Linux 6.1 or later with BPF");
+	c->reader = READER_COPY;
+	return 0;
+}
+
+static int choose_reader(struct content *c, enum reader_kind want, const char **ret_why, struct error *err)
+{
+	const char *why = want == READER_COPY ? "the copying reader was asked for" : open_direct(c);
+	bool denied = !c->bpf && (errno == EPERM || errno == EACCES);
+	if (ret_why)
+		*ret_why = why;
+	if (why && want == READER_DIRECT_MAP)
+		return fail(err, denied ? EXIT_NOT_PERMITTED : EXIT_KERNEL_CANNOT, "read by the direct map: %s", why);
+	return why ? open_copy(c, err) : 0;
+}
+
+/* Messages of libbpf are for its developers; ours say what to do. */
+static int silent(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	(void)level;
+	(void)fmt;
+	(void)args;
+	return 0;
+}
+
+int content_open(struct content **ret, enum reader_kind want, const char **ret_why, struct error *err)
+{
+	struct content *c = calloc(1, sizeof(*c));
+	if (!c)
+		return fail(err, EXIT_FAILED, "out of memory");
+	libbpf_print_fn_t before = libbpf_set_print(silent);
+	int rc = make_own(c, err);
+	if (!rc)
+		rc = choose_reader(c, want, ret_why, err);
+	libbpf_set_print(before);
+	if (rc) {
+		content_close(c);
+		return rc;
+	}
+	*ret = c;
+	return 0;
+}
+
+void content_close(struct content *c)
+{
+	if (!c)
+		return;
+	bpf_link__destroy(c->link);
+	content_bpf__destroy(c->bpf);
+	if (c->own)
+		munmap(c->own, c->page_bytes);
+	explicit_bzero(c, sizeof(*c));
+	free(c);
+}
+
+enum reader_kind content_reader(const struct content *c)
+{
+	return c->reader;
+}
+
+uint64_t content_zero_hash(const struct content *c)
+{
+	return c->zero_hash;
+}
+
+/* ---- batches ---- */
+
+static int run_batch(struct content *c, pid_t pid, const struct page_ref *pages, size_t count, struct error *err)
+{
+	struct content_batch *batch = &c->bpf->data_batch->batch;
+
+	memset(batch->status, CONTENT_UNREAD, count);
+	for (size_t i = 0; i < count; i++)
+		batch->where[i] = c->reader == READER_DIRECT_MAP ? pages[i].pfn : pages[i].address;
+	if (c->reader == READER_COPY)
+		return run_copy(c, pid, count, err);
+	run_direct(c, count);		/* where it fails, nothing is read, and that is looked into */
+	return 0;
+}
+
+/* A direct map that gave nothing at all: did it just become forbidden? */
+static int reconsider(struct content *c, struct error *err)
+{
+	return verify(c) ? 0 : open_copy(c, err);
+}
+
+static size_t take_batch(const struct content *c, size_t count, uint64_t *ret_hash, bool *ret_read)
+{
+	const struct content_batch *batch = &c->bpf->data_batch->batch;
+	size_t read_count = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		ret_read[i] = batch->status[i] == CONTENT_READ;
+		ret_hash[i] = ret_read[i] ? batch->hash[i] : 0;
+		read_count += ret_read[i];
+	}
+	return read_count;
+}
+
+int content_hash(struct content *c, pid_t pid, const struct page_ref *pages, size_t count, uint64_t *ret_hash,
+		 bool *ret_read, struct error *err)
+{
+	for (size_t done = 0, n; done < count; done += n) {
+		n = count - done < CONTENT_BATCH ? count - done : CONTENT_BATCH;
+		int rc = run_batch(c, pid, pages + done, n, err);
+		if (rc)
+			return rc;
+		if (take_batch(c, n, ret_hash + done, ret_read + done) || c->reader == READER_COPY)
+			continue;
+		enum reader_kind before = c->reader;
+		rc = reconsider(c, err);
+		if (rc)
+			return rc;
+		if (c->reader != before)
+			n = 0;		/* once more, with the other reader */
+	}
+	return 0;
+}
+
+/* ---- for tests ---- */
+
+void content_forbid_direct_map(struct content *c)
+{
+	c->forbidden = true;
+}
+
+int content_scratch_fd(const struct content *c)
+{
+	return bpf_map__fd(c->bpf->maps.scratches);
+}
+
+uint64_t content_hash_own(const struct content *c, const void *page)
+{
+	return hash_own(c, page);
+}
