@@ -35,7 +35,7 @@ BPF_SRC  := $(wildcard bpf/*.bpf.c)
 SKELETONS := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
 # Unit tests: core/, base/ and out/ alone, no kernel behind them.
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
-UNIT     := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/tests/%)
+UNIT     := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 # Programs that the live tests and the demo run.
 LIVE_SRC := $(wildcard tests/live/*.c)
 LIVE     := $(LIVE_SRC:tests/live/%.c=$(BUILD)/tests/%)
@@ -69,7 +69,7 @@ $(BUILD)/libksmscope.a: $(ROOM_OBJ)
 $(PROGRAMS): $(BUILD)/obj/user/prog/$$(subst -,_,$$(notdir $$@)).o $(BUILD)/libksmscope.a
 	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(UNIT): $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libksmscope.a
+$(UNIT): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libksmscope.a
 	@mkdir -p $(@D)
 	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
 

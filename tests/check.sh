@@ -159,7 +159,7 @@ each() {
 	export KSMSCOPE_BUILD=$directory KSMSCOPE_TOOLS=$BUILD
 	for test in tests/unit/test_*.c; do
 		name=$(basename "$test" .c)
-		[ -e "$test" ] && run "unit/${name#test_}$suffix" "$directory/tests/$name"
+		[ -e "$test" ] && run "unit/${name#test_}$suffix" "$directory/unit/$name"
 	done
 	for test in tests/golden/*.sh tests/fuzz/*.sh; do
 		name=${test#tests/}
