@@ -117,7 +117,7 @@ struct fault_counts {
 };
 ABI_ASSERT_SIZE(struct fault_counts, 8 * (FAULT_KINDS + 4));
 
-/* produced = the sum over all processes + lost; armed = hashed + unread + abandoned + waiting. */
+/* produced = the sum over all processes + lost; armed = hashed + unread + abandoned + waiting in slots. */
 struct fault_totals {
 	__u64 produced;
 	__u64 lost;		/* no room for another process */
@@ -125,7 +125,24 @@ struct fault_totals {
 	__u64 unread;		/* the page could not be read any more */
 	__u64 abandoned;	/* the thread did not come back in time */
 };
-ABI_ASSERT_SIZE(struct fault_totals, 40);
+
+/* Faults of the same thread between the choice of a page and the look at it. */
+#define ARRIVAL_DELAY 8
+#define ARRIVAL_SLOTS 8
+#define ARRIVALS_REMEMBERED 65536
+
+struct arrival_slot {
+	__u32 thread;
+	__u32 delay;		/* 0: the slot is free */
+	__u64 address;
+};
+
+struct fault_cpu {
+	struct fault_totals totals;
+	__u64 until_next;	/* arrivals until the next one is chosen */
+	struct arrival_slot slots[ARRIVAL_SLOTS];
+};
+ABI_ASSERT_SIZE(struct fault_cpu, 48 + 16 * ARRIVAL_SLOTS);
 
 /* ---- merges.bpf.h: when was this page merged? ---- */
 

@@ -119,6 +119,7 @@ struct sched_entity {
 
 struct task_struct {
 	struct sched_entity se;
+	int pagefault_disabled;
 	unsigned int flags;
 	pid_t pid, tgid;
 	struct task_struct *real_parent, *group_leader;
