@@ -40,7 +40,7 @@
 /* Frequent probes that one sketch follows. */
 #define SKETCH_HEAVY_MAX 1024
 
-/* Owners are small numbers that the caller gives out; 8 … 16 bytes each, beside the table. */
+/* Owners are small numbers that the caller gives out; 16 … 20 bytes each, beside the table. */
 #define SKETCH_OWNER_MAX ((UINT32_C(1) << 31) - 1)
 
 enum sketch_stratum { SKETCH_LIGHT, SKETCH_HEAVY, SKETCH_STRATA };
