@@ -51,6 +51,14 @@ uint32_t *pfn_index_entry(struct pfn_index *index, uint64_t pfn)
 	return &slot->entry[pfn % PFN_SLOT_FRAMES];
 }
 
+const uint32_t *pfn_index_find(const struct pfn_index *index, uint64_t pfn)
+{
+	if (!index->used)
+		return NULL;
+	const struct pfn_slot *slot = find(index->slots, index->capacity, pfn / PFN_SLOT_FRAMES + 1);
+	return slot->tag ? &slot->entry[pfn % PFN_SLOT_FRAMES] : NULL;
+}
+
 void pfn_index_free(struct pfn_index *index)
 {
 	free(index->slots);

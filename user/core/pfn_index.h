@@ -23,6 +23,8 @@ struct pfn_index {
  * is valid until the next call. NULL when memory is out.
  */
 uint32_t *pfn_index_entry(struct pfn_index *index, uint64_t pfn);
+/* The same without making one: NULL where the frame was never asked for. */
+const uint32_t *pfn_index_find(const struct pfn_index *index, uint64_t pfn);
 void pfn_index_free(struct pfn_index *index);
 
 #endif

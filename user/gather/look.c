@@ -3,9 +3,13 @@
  * The walk over the targets' pages. Both looks go chunk by chunk: read the
  * page map, sort out what is there, hash what is new.
  *
- * A frame is found by its number only where it may be mapped more than once
- * (pagemap's exclusive bit is clear); exclusive frames need no index. A
- * process that changes while it is looked at is seen at some moment of the
+ * A frame is found by its number only where it may be mapped more than once;
+ * frames that pagemap calls exclusive need no index. Of huge pages its word is
+ * not taken: one process may map a huge page whole and be called its exclusive
+ * owner while others, forked from it, map single pages of it (seen on 6.18).
+ * Those have an index of their own, an entry per huge page.
+ *
+ * A process that changes while it is looked at is seen at some moment of the
  * look, page by page; nothing is frozen.
  */
 #include "gather/look.h"
@@ -27,7 +31,9 @@ struct look {
 	struct content *content;
 	const struct gather_options *options;
 	int kpageflags;			/* negative: -errno */
+	uint64_t huge_pages;		/* base pages in a huge page */
 	struct pfn_index shared;	/* frames that may be mapped more than once → frame */
+	struct pfn_index huge;		/* huge pages that were met whole, by pfn / huge_pages → first frame */
 	struct pfn_index refused;	/* frames of mappings that KSM refuses, to count each once */
 	uint64_t done, expected;
 	uint64_t reported;
@@ -133,37 +139,54 @@ static int count_refused(struct look *l, struct area *area, struct error *err)
 	return 0;
 }
 
-/* The frame behind page i of the chunk where it was met before; FRAME_NONE where not. */
-static int met_before(struct look *l, size_t i, uint32_t **ret_entry, uint32_t *ret_frame, struct error *err)
+static bool is_huge(const struct look *l, size_t i)
 {
-	*ret_entry = NULL;
-	*ret_frame = FRAME_NONE;
-	if (l->entries[l->page[i]] & PAGEMAP_EXCLUSIVE)
-		return 0;
-	*ret_entry = pfn_index_entry(&l->shared, l->pfns[i]);
-	if (!*ret_entry)
+	return l->kflags[i] & KPAGE_THP;
+}
+
+static uint32_t known_frame(const uint32_t *entry)
+{
+	return entry ? *entry : FRAME_NONE;
+}
+
+/* The frame of page i of the chunk where it was met before; FRAME_NONE where not. */
+static uint32_t met_before(const struct look *l, size_t i)
+{
+	if (is_huge(l, i)) {
+		uint32_t first = known_frame(pfn_index_find(&l->huge, l->pfns[i] / l->huge_pages));
+		if (first != FRAME_NONE)
+			return first + l->pfns[i] % l->huge_pages;
+	} else if (l->entries[l->page[i]] & PAGEMAP_EXCLUSIVE) {
+		return FRAME_NONE;
+	}
+	return known_frame(pfn_index_find(&l->shared, l->pfns[i]));
+}
+
+static int remember(struct pfn_index *index, uint64_t number, uint32_t frame, struct error *err)
+{
+	uint32_t *entry = pfn_index_entry(index, number);
+	if (!entry)
 		return out_of_memory(err);
-	*ret_frame = **ret_entry;
+	*entry = frame;
 	return 0;
 }
 
-static int add_candidate(struct look *l, struct area *area, uint64_t address, size_t i, struct error *err)
+/* Count page i of the chunk; *ret_new is its frame where that is a new one, else FRAME_NONE. */
+static int add_candidate(struct look *l, struct area *area, uint64_t address, size_t i, uint32_t *ret_new,
+			 struct error *err)
 {
 	uint64_t kflags = l->kflags[i], at = address + l->page[i] * l->sample->machine.page_bytes;
-	uint32_t page = (at - area->start) / l->sample->machine.page_bytes, *entry, known;
-	int rc = met_before(l, i, &entry, &known, err);
-	if (rc)
-		return rc;
+	uint32_t page = (at - area->start) / l->sample->machine.page_bytes, known = met_before(l, i);
 	uint32_t frame = frame_map(&l->sample->frames, area->first_extent, page, known);
+
 	if (frame == FRAME_NONE)
 		return out_of_memory(err);
 	area->merged_pages += !!(kflags & KPAGE_KSM);
+	*ret_new = known == FRAME_NONE ? frame : FRAME_NONE;
 	if (known != FRAME_NONE)
 		return 0;
-	if (entry)
-		*entry = frame;
 	uint8_t *flags = &frame_flags_of(&l->sample->frames)[frame];
-	*flags = (kflags & KPAGE_KSM ? FRAME_MERGED : 0) | (kflags & KPAGE_THP ? FRAME_HUGE : 0);
+	*flags = (kflags & KPAGE_KSM ? FRAME_MERGED : 0) | (is_huge(l, i) ? FRAME_HUGE : 0);
 	if (kflags & (KPAGE_HWPOISON | KPAGE_OFFLINE | KPAGE_NOPAGE))
 		*flags |= FRAME_UNREAD;		/* reading a poisoned frame can stop the machine */
 	else
@@ -171,30 +194,80 @@ static int add_candidate(struct look *l, struct area *area, uint64_t address, si
 	return 0;
 }
 
+/* Do the pages from i on map one huge page from its begin to its end? */
+static bool huge_whole(const struct look *l, size_t i)
+{
+	uint64_t n = l->huge_pages;
+	if (!n || !is_huge(l, i) || l->pfns[i] % n || i + n > l->present)
+		return false;
+	return is_huge(l, i + n - 1) && l->pfns[i + n - 1] == l->pfns[i] + n - 1 &&
+	       l->page[i + n - 1] == l->page[i] + n - 1;
+}
+
+/* A huge page that is mapped whole. Its frames follow each other when all of them are new. */
+static int add_huge(struct look *l, struct area *area, uint64_t address, size_t i, struct error *err)
+{
+	uint32_t first = frame_count(&l->sample->frames), added;
+	int rc = 0;
+
+	for (size_t k = i; !rc && k < i + l->huge_pages; k++)
+		rc = add_candidate(l, area, address, k, &added, err);
+	uint32_t new_frames = frame_count(&l->sample->frames) - first;
+	if (!rc && new_frames == l->huge_pages)
+		return remember(&l->huge, l->pfns[i] / l->huge_pages, first, err);
+	/* some were met through other mappings: the new ones are the rest, in order */
+	for (size_t k = i; !rc && new_frames && k < i + l->huge_pages; k++)
+		if (met_before(l, k) == FRAME_NONE) {
+			rc = remember(&l->shared, l->pfns[k], first++, err);
+			new_frames--;
+		}
+	return rc;
+}
+
+static int add_single(struct look *l, struct area *area, uint64_t address, size_t i, struct error *err)
+{
+	uint32_t added;
+	int rc = add_candidate(l, area, address, i, &added, err);
+	if (rc || added == FRAME_NONE || (!is_huge(l, i) && (l->entries[l->page[i]] & PAGEMAP_EXCLUSIVE)))
+		return rc;
+	return remember(&l->shared, l->pfns[i], added, err);
+}
+
 static int sort_out(struct look *l, struct area *area, uint64_t address, struct error *err)
 {
-	for (size_t i = 0; i < l->present; i++) {
-		area->present_pages++;
-		if (l->kflags[i] & KPAGE_ZERO_PAGE)
+	int rc = 0;
+	for (size_t i = 0, step; !rc && i < l->present; i += step) {
+		step = 1;
+		if (l->kflags[i] & KPAGE_ZERO_PAGE) {
 			area->zero_page_pages++;
-		else if (l->entries[l->page[i]] & PAGEMAP_FILE)
+		} else if (l->entries[l->page[i]] & PAGEMAP_FILE) {
 			area->file_pages++;
-		else {
-			int rc = add_candidate(l, area, address, i, err);
-			if (rc)
-				return rc;
+		} else if (huge_whole(l, i)) {
+			step = l->huge_pages;
+			rc = add_huge(l, area, address, i, err);
+		} else {
+			rc = add_single(l, area, address, i, err);
 		}
+		area->present_pages += step;
 	}
-	return 0;
+	return rc;
+}
+
+/* How many pages the chunk at `address` takes: up to a huge page's border, so that each is seen in one piece. */
+static size_t chunk_pages(const struct look *l, const struct pagemap *map, uint64_t address, uint64_t end)
+{
+	uint64_t left = (end - address) / map->page_bytes, most = CHUNK_PAGES;
+	if (l->huge_pages && l->huge_pages <= CHUNK_PAGES / 2)
+		most -= address / map->page_bytes % l->huge_pages;
+	return left < most ? left : most;
 }
 
 /* One chunk of an area. The number of pages read, 0 when the process is gone. */
 static int look_chunk(struct look *l, const struct pagemap *map, const struct task *task, struct area *area,
 		      uint64_t address, uint64_t end, size_t *ret_count, struct error *err)
 {
-	uint64_t left = (end - address) / map->page_bytes;
 	bool candidate = area->class == AREA_CANDIDATE;
-	*ret_count = pagemap_read(map, address, l->entries, left < CHUNK_PAGES ? left : CHUNK_PAGES);
+	*ret_count = pagemap_read(map, address, l->entries, chunk_pages(l, map, address, end));
 	int rc = list_present(l, *ret_count, candidate, err);
 	if (!rc)
 		rc = candidate ? sort_out(l, area, address, err) : count_refused(l, area, err);
@@ -259,6 +332,7 @@ int look_first(struct look *l, struct error *err)
 	for (size_t i = 0; !rc && i < l->sample->tasks_count; i++)
 		rc = look_task(l, &l->sample->tasks[i], i, err);
 	pfn_index_free(&l->shared);
+	pfn_index_free(&l->huge);
 	pfn_index_free(&l->refused);
 	return rc;
 }
@@ -350,6 +424,7 @@ int look_begin(struct look **ret, struct sample *s, const struct sysroot *root, 
 	l->root = root;
 	l->content = content;
 	l->options = options;
+	l->huge_pages = s->machine.pmd_bytes / s->machine.page_bytes;
 	l->kpageflags = kpageflags_open(root);
 	if (l->kpageflags < 0)
 		sample_missing(s, "kpageflags", known_of_errno(-l->kpageflags),
@@ -369,6 +444,7 @@ void look_end(struct look *l)
 	if (l->kpageflags >= 0)
 		close(l->kpageflags);
 	pfn_index_free(&l->shared);
+	pfn_index_free(&l->huge);
 	pfn_index_free(&l->refused);
 	free(l);
 }
