@@ -36,8 +36,10 @@ int injection_begin(struct injection **ret, pid_t pid, uint64_t start_ticks, str
  * One system call inside the target. `*ret_value` is what it returned: ≥ 0 or
  * -errno; that the call itself failed is no error of this function. EXIT_FAILED
  * if the target ended, executed another program or was frozen meanwhile. Made
- * for calls that don't wait: there is no limit of time, and one that sleeps
- * takes the place of a nanosleep() or poll() that it interrupted.
+ * for calls that don't wait: one that takes more than ten seconds is interrupted
+ * (-EINTR), and one that sleeps takes the place of a nanosleep() or poll() that
+ * it interrupted. Unmerging costs time by the size of a mapping, not by what is
+ * in it, and all of the target stands meanwhile: unmerge large ones in parts.
  */
 int injection_call(struct injection *injection, long number, const uint64_t args[6], int64_t *ret_value,
 		   struct error *err);

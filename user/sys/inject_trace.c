@@ -42,6 +42,7 @@
 #include <time.h>
 
 #define STOP_WITHIN_NS 1000000000ull
+#define CALL_WITHIN_NS 10000000000ull
 #define SLICE_NS 10000000L	/* an exec can take the thread away without a signal to us: look again this often */
 #define REISSUES 16		/* of a call that was interrupted, by SIGCONT for instance */
 #define ERESTARTSYS 512		/* include/linux/errno.h */
@@ -334,13 +335,27 @@ static void bring_home(struct tracee *tracee, uint64_t deadline_ns)
 	tracee->away = false;
 }
 
+/*
+ * From the entry of the call to its exit. Unmerging a mapping takes the kernel 18 s for each TiB of it, present or
+ * not, during which all of the program stands: after a while it is interrupted. What can't be is waited for.
+ */
+static enum stop run_call(struct tracee *tracee)
+{
+	enum stop stop = run_until(tracee, PTRACE_SYSCALL, STOP_CALL, monotonic_ns() + CALL_WITHIN_NS);
+	if (stop != STOP_LATE)
+		return stop;
+	tracee->given_up = true;
+	request(tracee, PTRACE_INTERRUPT, 0, 0);
+	return run_until(tracee, PTRACE_SYSCALL, STOP_CALL, 0);
+}
+
 /* Entry and exit of the call, in a thread that is away. */
 static int make_call(struct tracee *tracee, int64_t *ret_value, struct error *err)
 {
 	struct registers registers;
 	enum stop stop = run_until(tracee, PTRACE_SYSCALL, STOP_CALL, monotonic_ns() + STOP_WITHIN_NS);
 	if (stop == STOP_CALL)
-		stop = run_until(tracee, PTRACE_SYSCALL, STOP_CALL, 0);	/* unmerging may take long; it ends */
+		stop = run_call(tracee);
 	if (stop == STOP_CALL && !get_registers(tracee, &registers)) {
 		*ret_value = (int64_t)registers.slot[tracee->arch->result];
 		return 0;
@@ -362,7 +377,8 @@ static bool was_interrupted(int64_t value)
 
 int trace_call(struct tracee *tracee, long number, const uint64_t arguments[6], int64_t *ret_value, struct error *err)
 {
-	for (int i = 0; i < REISSUES; i++) {
+	tracee->given_up = false;
+	for (int i = 0; i < REISSUES && !tracee->given_up; i++) {
 		if (tracee->away)
 			bring_home(tracee, monotonic_ns() + STOP_WITHIN_NS);
 		if (tracee->away)

@@ -17,6 +17,7 @@ struct tracee {
 	bool attached;			/* ended threads are attached no more */
 	bool standing;			/* in a stop that has been reported */
 	bool away;			/* its registers and mask are not its own */
+	bool given_up;			/* the call took too long and was interrupted */
 	struct registers own;
 	uint64_t own_mask;
 	uint64_t own_faults;		/* signals of faults, queued before the stop */
