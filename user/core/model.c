@@ -153,6 +153,12 @@ static int count_processes(struct model *m, const struct tally *t)
 
 /* ---- worth ---- */
 
+/* Pages of an area that ksmd would track: an rmap_item each, whoever else maps the same frame. */
+static uint64_t tracked_pages(const struct area *area)
+{
+	return area->present_pages - area->file_pages - area->zero_page_pages;
+}
+
 /*
  * A mapping is worth opting in when what its duplicates save exceeds what
  * tracking all its pages costs. Secrets are left out: mlocked, DONTDUMP and
@@ -160,23 +166,30 @@ static int count_processes(struct model *m, const struct tally *t)
  */
 static void choose_mappings(struct model *m, const struct sample *s)
 {
-	uint64_t tracked = 0;
-	double saved = 0;
-
 	for (size_t a = 0; a < s->areas_count; a++) {
 		const struct area *area = &s->areas[a];
-		const struct mapping_counts *c = &m->mappings[a];
-		double gain = c->duplicates * s->machine.page_bytes;
-		if (area->class != AREA_CANDIDATE || (area->flags & AREA_SECRET) || c->candidate == 0 ||
-		    gain <= (double)c->candidate * RMAP_ITEM_BYTES)
-			continue;
-		m->worthwhile[a] = true;
-		tracked += c->candidate;
-		saved += c->duplicates;
+		double gain = m->mappings[a].duplicates * s->machine.page_bytes;
+		m->worthwhile[a] = area->class == AREA_CANDIDATE && !(area->flags & AREA_SECRET) &&
+				   gain > (double)tracked_pages(area) * RMAP_ITEM_BYTES;
 	}
-	m->net_bytes = (int64_t)(m->duplicates.frames * s->machine.page_bytes) -
-		       (int64_t)(m->frames.candidate * RMAP_ITEM_BYTES);
-	m->net_part_bytes = (int64_t)(saved * s->machine.page_bytes) - (int64_t)(tracked * RMAP_ITEM_BYTES);
+}
+
+/* Net = saved bytes less sizeof(rmap_item) for each page that ksmd tracks. */
+static void count_net(struct model *m, const struct sample *s)
+{
+	uint64_t all = 0, worthwhile = 0;
+
+	for (size_t a = 0; a < s->areas_count; a++) {
+		if (s->areas[a].class != AREA_CANDIDATE)
+			continue;
+		all += tracked_pages(&s->areas[a]);
+		worthwhile += m->worthwhile[a] ? tracked_pages(&s->areas[a]) : 0;
+	}
+	m->candidate_pages = all;
+	m->tracked_pages = worthwhile;
+	m->net_bytes = (int64_t)(m->duplicates.frames * s->machine.page_bytes) - (int64_t)(all * RMAP_ITEM_BYTES);
+	m->net_part_bytes = (int64_t)(m->duplicates.mergeable * s->machine.page_bytes) -
+			    (int64_t)(worthwhile * RMAP_ITEM_BYTES);
 }
 
 static void count_saving(struct saving *ret, const struct tally *t, const struct scope *scope)
@@ -247,7 +260,10 @@ static int count_everything(struct model *m, struct sample *s, struct tally *t)
 	    (rc = count_sharing(t, OWNER_CGROUP, NULL, &m->cgroup_sharing, &m->cgroup_sharing_count)))
 		return rc;
 	choose_mappings(m, s);
-	return count_mergeable(m, t);
+	if ((rc = count_mergeable(m, t)))
+		return rc;
+	count_net(m, s);
+	return 0;
 }
 
 int model_build(struct model *m, struct sample *s)

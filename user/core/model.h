@@ -110,7 +110,9 @@ struct model {
 	struct frame_counts frames;
 	struct duplicate_counts duplicates;
 	int64_t net_bytes;		/* saved less metadata, with all candidates tracked */
-	int64_t net_part_bytes;		/* the same with only the worthwhile mappings tracked */
+	int64_t net_part_bytes;		/* the same with only the worthwhile mappings tracked, inside trust domains */
+	uint64_t candidate_pages;	/* mappings of candidates: each would be tracked on its own */
+	uint64_t tracked_pages;		/* of these, in worthwhile mappings */
 	double eta_seconds;		/* until merging at the present settings; < 0: never */
 	struct exposure exposure;
 	struct granularity granularity[GRANULARITY_LEVELS];

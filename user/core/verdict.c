@@ -27,34 +27,43 @@ static void give(struct model *m, enum verdict_code code, const char *fmt, ...)
 	m->verdict = code;
 }
 
-void verdict_give(struct model *m, const struct sample *s)
+static void give_merge(struct model *m, const struct sample *s, uint64_t all)
 {
-	uint64_t saving = m->duplicates.mergeable * s->machine.page_bytes, chosen = 0, huge = 0;
-	uint64_t all = m->frames.candidate * s->machine.page_bytes;
+	bool whole = m->tracked_pages >= m->candidate_pages * WHOLE_SHARE;
+	uint64_t huge = 0;
 	size_t mappings = 0;
+	char breaks[64] = "", crosses[80] = "";
 
 	for (size_t a = 0; a < s->areas_count; a++) {
 		mappings += m->worthwhile[a];
-		chosen += m->worthwhile[a] ? m->mappings[a].candidate : 0;
 		huge += m->worthwhile[a] ? m->mappings[a].huge : 0;
 	}
-	uint64_t metadata = chosen * RMAP_ITEM_BYTES;
-	if (!is_known(s->engine.knob[KNOB_RUN])) {
+	if (huge)
+		snprintf(breaks, sizeof(breaks), ", breaking up to %s of huge pages",
+			 show_bytes(huge * s->machine.page_bytes).text);
+	if (m->crossing_frames)
+		snprintf(crosses, sizeof(crosses), "; %s more would cross trust domains",
+			 show_bytes(m->crossing_frames * s->machine.page_bytes).text);
+	give(m, whole ? VERDICT_MERGE : VERDICT_MERGE_PART,
+	     "Merge %s (%zu mapping%s): it saves %s net, of %s looked at%s%s.", whole ? "it" : "the part that is worth it",
+	     mappings, mappings == 1 ? "" : "s", show_bytes(m->net_part_bytes).text, show_bytes(all).text, breaks,
+	     crosses);
+}
+
+void verdict_give(struct model *m, const struct sample *s)
+{
+	uint64_t all = m->frames.candidate * s->machine.page_bytes;
+	struct value run = s->engine.knob[KNOB_RUN];
+
+	if (!is_known(run))
 		give(m, VERDICT_CANNOT, "Cannot merge: the KSM engine of this system is %s.",
-		     s->engine.knob[KNOB_RUN].known == DENIED ? "out of reach (permission denied)" : "absent");
-	} else if (s->reader == READER_NONE) {
+		     run.known == DENIED ? "out of reach (permission denied)" : "absent");
+	else if (s->reader == READER_NONE)
 		give(m, VERDICT_CANNOT, "Cannot say: page contents could not be read.");
-	} else if (saving <= metadata || saving - metadata < all * LEAVE_SHARE) {
-		give(m, VERDICT_LEAVE, "Leave it: merging would save %s net of %s looked at%s.",
-		     show_bytes((int64_t)saving - (int64_t)metadata).text, show_bytes(all).text,
+	else if (m->net_part_bytes <= 0 || m->net_part_bytes < all * LEAVE_SHARE)
+		give(m, VERDICT_LEAVE, "Leave it: merging would save %s net, of %s looked at%s.",
+		     show_bytes(m->net_part_bytes).text, show_bytes(all).text,
 		     m->frames.saved_now ? "; what is merged already stays" : "");
-	} else {
-		bool whole = chosen >= m->frames.candidate * WHOLE_SHARE;
-		give(m, whole ? VERDICT_MERGE : VERDICT_MERGE_PART,
-		     "Merge %s (%zu mapping%s): saves %s net of %s looked at%s%s%s.",
-		     whole ? "it" : "the part that is worth it", mappings, mappings == 1 ? "" : "s",
-		     show_bytes(saving - metadata).text, show_bytes(all).text,
-		     huge ? ", and breaks up to " : "", huge ? show_bytes(huge * s->machine.page_bytes).text : "",
-		     huge ? " of huge pages" : "");
-	}
+	else
+		give_merge(m, s, all);
 }
