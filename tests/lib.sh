@@ -55,7 +55,8 @@ at_least() {
 # holds NAME JQ-CONDITION FILE: the condition is true of the JSON
 holds() {
 	local text
-	text=$(jq -e "$2" "$3" 2>&1) && ok "$1" || not_ok "$1" "$2 is not true: ${text:0:200}"
+	# -n and input: without any JSON jq would be content.
+	text=$(jq -n -e "input | $2" "$3" 2>&1) && ok "$1" || not_ok "$1" "$2 is not true: ${text:0:200}"
 }
 
 # ---- settings ----------------------------------------------------------------
@@ -118,6 +119,7 @@ clean_ups=()
 live_begin() {
 	[ "$(id -u)" -eq 0 ] || skip_rest "needs root"
 	[ -d "$ksm" ] || skip_rest "this kernel has no KSM"
+	[ -x "$build/ksm-advise" ] || bail "$build/ksm-advise is not there: make first"
 	take_lock 600 || bail "another test holds $lock_file"
 	begin
 }
@@ -292,7 +294,8 @@ agrees() {
 		cmp -s "$work/before.json" "$work/after.json" && break
 	done
 	if ! cmp -s "$work/before.json" "$work/after.json"; then
-		not_ok "$name" "the memory of $pids does not stand still"
+		not_ok "$name" "the memory of $pids does not stand still: $(diff <(jq -S . "$work/before.json") \
+			<(jq -S . "$work/after.json") | head -10 | tr -s ' ' | paste -sd ';')"
 	elif [ $status -ne 0 ]; then
 		not_ok "$name" "ksm-advise: status $status: $(head -c 300 "$work/advise.err")"
 	else

@@ -6,7 +6,9 @@ A brute-force count of what KSM could merge in some processes, for the tests.
 It answers what ksm-advise answers, with the same keys (schema ksm-advise/1), in
 the dullest way there is: page by page from /proc/PID/smaps, pagemap and mem and
 from /proc/kpageflags, whole contents compared by SHA-256. It shares no code
-with the programs. The processes must be stopped, and stay so.
+with the programs. The processes must be stopped, and stay so. Contents are read
+by /proc/PID/mem and not by process_vm_readv(), which pins pages and by that
+gives each forked process a copy of its own (gup_must_unshare() in mm/gup.c).
 
     oracle.py PID[,PID...] [--only FROM-TO]
 
@@ -181,7 +183,7 @@ def by_process(count):
 
 
 def sharing(count, held):
-    """Contents that two processes hold in different frames only."""
+    """Contents that two processes hold, unless they do so in a common frame that the engine did not merge."""
     holders = collections.defaultdict(list)
     for pid in count.pids:
         for content, frames in held[pid].items():
@@ -189,9 +191,10 @@ def sharing(count, held):
                 holders[content].append((pid, frames))
     pairs = collections.Counter()
     for processes in holders.values():
-        if len(set().union(*(frames for _, frames in processes))) > 1:
+        frames = set().union(*(frames for _, frames in processes))
+        if len(frames) > 1 or count.frames[min(frames)].merged:
             for (a, of_a), (b, of_b) in itertools.combinations(processes, 2):
-                if of_a.isdisjoint(of_b):
+                if all(count.frames[frame].merged for frame in of_a & of_b):
                     pairs[a, b] += 1
     return [{"a": a, "b": b, "frames": n} for (a, b), n in sorted(pairs.items())]
 

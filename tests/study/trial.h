@@ -72,7 +72,7 @@ static inline void trial_judge(struct trial *t, const struct population_made *p,
 		t->of[m].covered += covers;
 		t->of[m].covered_first += covers && run < t->first_runs;
 	}
-	for (uint32_t owner = 0; owner < p->owners; owner++)
+	for (uint32_t owner = 0; owner < e->classes_count; owner++)
 		for (unsigned int m = 0; m < CLASS_MEASURES; m++) {
 			t->class_answers[m]++;
 			t->class_covered[m] += trial_covers(&e->classes[owner].of[m], p->class_truth[owner][m]);
@@ -89,15 +89,10 @@ static inline bool trial_run(struct trial *t, const struct population_made *p, s
 
 	for (uint32_t owner = 0; owner < p->owners; owner++)
 		domain_of[owner] = study_domain_of(p, owner);
-	/* The sketch makes room for more owners than there are: each its own class. */
-	uint32_t class_of[256];
-	for (uint32_t owner = 0; owner < 256; owner++)
-		class_of[owner] = owner < p->owners ? owner : CLASS_NONE;
 	sketch_clear(sketch, theta);
 	sketch_set_heavy(sketch, heavy, trial_scout(p, key, scout, heavy));
 	trial_sample(p, sketch, key);
-	struct estimate_options options = { .class_of = class_of, .classes_count = p->owners,
-					    .domain_of = domain_of, .max_page_sharing = STUDY_CAP };
+	struct estimate_options options = { .domain_of = domain_of, .max_page_sharing = STUDY_CAP };
 	if (estimate_make(&e, sketch, &options, NULL))
 		return false;
 	trial_judge(t, p, &e, run);
