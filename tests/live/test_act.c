@@ -412,7 +412,7 @@ static size_t journals(struct test *t)
 	char (*names)[JOURNAL_NAME_BYTES];
 	struct state_dir state;
 	size_t count = 0;
-	if (state_open(&state, t->state, NULL))
+	if (state_open(&state, t->state, 0, NULL))
 		return SIZE_MAX;
 	state_journals(&state, &names, &count, NULL);
 	free(names);

@@ -139,7 +139,7 @@ static size_t journals(const struct fixture *f)
 	char (*names)[JOURNAL_NAME_BYTES];
 	struct state_dir state;
 	size_t count;
-	assert_int_equal(state_open(&state, f->state, NULL), 0);
+	assert_int_equal(state_open(&state, f->state, 0, NULL), 0);
 	assert_int_equal(state_journals(&state, &names, &count, NULL), 0);
 	free(names);
 	state_close(&state);
@@ -437,7 +437,7 @@ static void the_journal_alone_is_enough(void **context)
 	struct journal journal;
 	struct state_dir state;
 	char boot[] = "-";
-	assert_int_equal(state_open(&state, f->state, NULL), 0);
+	assert_int_equal(state_open(&state, f->state, 0, NULL), 0);
 	assert_int_equal(journal_create(&journal, &state, boot, NULL), 0);
 	for (size_t i = 0; i < CHANGES; i++) {
 		const struct change *c = &changes[i];
@@ -459,7 +459,7 @@ static void what_another_boot_left_is_gone(void **context)
 	struct journal journal;
 	struct state_dir state;
 	struct record r = { .kind = RECORD_KNOB, .knob = KNOB_RUN, .before = 1, .after = 0 };
-	assert_int_equal(state_open(&state, f->state, NULL), 0);
+	assert_int_equal(state_open(&state, f->state, 0, NULL), 0);
 	assert_int_equal(journal_create(&journal, &state, "another-boot", NULL), 0);
 	assert_int_equal(journal_add(&journal, &r, NULL), 0);
 	journal_close(&journal);

@@ -24,7 +24,7 @@ static int set_up(void **context)
 	struct fixture *f = calloc(1, sizeof(*f));
 	strcpy(f->path, "/tmp/journal.XXXXXX");
 	*context = f;
-	return !mkdtemp(f->path) || state_open(&f->state, f->path, NULL);
+	return !mkdtemp(f->path) || state_open(&f->state, f->path, 0, NULL);
 }
 
 static int tear_down(void **context)
@@ -280,12 +280,12 @@ static void a_directory_of_others_is_refused(void **context)
 	snprintf(path, sizeof(path), "%s/open", f->path);
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(chmod(path, 0770), 0);
-	assert_int_equal(state_open(&other, path, &err), -EXIT_NOT_PERMITTED);
+	assert_int_equal(state_open(&other, path, 0, &err), -EXIT_NOT_PERMITTED);
 	rmdir(path);
 	assert_int_equal(symlink("/tmp", path), 0);
-	assert_true(state_open(&other, path, &err) < 0);
+	assert_true(state_open(&other, path, 0, &err) < 0);
 	unlink(path);
-	assert_int_equal(state_open(&other, f->path, &err), -EXIT_FAILED);	/* the fixture holds its lock */
+	assert_int_equal(state_open(&other, f->path, 0, &err), -EXIT_FAILED);	/* the fixture holds its lock */
 }
 
 int main(void)

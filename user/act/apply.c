@@ -84,7 +84,7 @@ int act_begin(struct act **ret, const struct sysroot *root, const char *state_di
 	act->state_path = strdup(state_dir);
 	int rc = act->results && act->state_path ? 0 : fail(err, EXIT_FAILED, "out of memory");
 	if (!rc)
-		rc = state_open(&act->state, act->state_path, err);
+		rc = state_open(&act->state, act->state_path, 0, err);
 	if (!rc)
 		rc = check_left_overs(root, &act->state, err);
 	if (!rc)

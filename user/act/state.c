@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -25,12 +26,28 @@ static int check_owner(int dir, const char *path, struct error *err)
 	return 0;
 }
 
-static int take_lock(struct state_dir *state, struct error *err)
+#define LOCK_POLL_NS 50000000
+
+/* flock() that gives up after some seconds. */
+static int lock_within(int fd, double seconds)
+{
+	const struct timespec nap = { .tv_nsec = LOCK_POLL_NS };
+	int rc;
+
+	while ((rc = flock(fd, LOCK_EX | LOCK_NB)) && errno == EWOULDBLOCK && seconds > 0) {
+		nanosleep(&nap, NULL);
+		seconds -= LOCK_POLL_NS * 1e-9;
+		errno = EWOULDBLOCK;
+	}
+	return rc;
+}
+
+static int take_lock(struct state_dir *state, double seconds, struct error *err)
 {
 	state->lock = openat(state->dir, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (state->lock < 0)
 		return fail_errno(err, "open the lock in", state->path, NULL);
-	if (!flock(state->lock, LOCK_EX | LOCK_NB))
+	if (!lock_within(state->lock, seconds))
 		return 0;
 	if (errno == EWOULDBLOCK)
 		return fail(err, EXIT_FAILED, "another plan is being carried out or undone on this machine "
@@ -38,7 +55,7 @@ static int take_lock(struct state_dir *state, struct error *err)
 	return fail_errno(err, "lock", state->path, NULL);
 }
 
-int state_open(struct state_dir *ret, const char *path, struct error *err)
+int state_open(struct state_dir *ret, const char *path, double wait_seconds, struct error *err)
 {
 	*ret = (struct state_dir){ .dir = -1, .lock = -1, .path = path };
 	if (mkdir(path, 0700) && errno != EEXIST)
@@ -46,7 +63,7 @@ int state_open(struct state_dir *ret, const char *path, struct error *err)
 	ret->dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int rc = ret->dir < 0 ? fail_errno(err, "open", path, NULL) : check_owner(ret->dir, path, err);
 	if (!rc)
-		rc = take_lock(ret, err);
+		rc = take_lock(ret, wait_seconds, err);
 	if (rc)
 		state_close(ret);
 	return rc;

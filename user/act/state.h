@@ -23,9 +23,10 @@ struct state_dir {
 /*
  * Open and lock; made when it is not there. A directory that others may write,
  * or that is another user's, is refused: its journals would be orders from
- * them. EXIT_FAILED while somebody else holds the lock.
+ * them. EXIT_FAILED while somebody else holds the lock, and does not let go of
+ * it within `wait_seconds`.
  */
-int state_open(struct state_dir *ret, const char *path, struct error *err);
+int state_open(struct state_dir *ret, const char *path, double wait_seconds, struct error *err);
 void state_close(struct state_dir *state);
 
 /* Names of the journals, newest first. The caller frees *ret. */

@@ -10,6 +10,9 @@
 #include "act/restore.h"
 #include "act/state.h"
 
+/* A guardian may be at work still, for a program that was killed a moment ago. */
+#define GUARDIAN_SECONDS 30
+
 static struct change_result *add_line(struct undo_report *report)
 {
 	struct change_result *more = realloc(report->lines, (report->count + 1) * sizeof(*more));
@@ -73,7 +76,7 @@ int act_undo(const struct sysroot *root, const char *state_dir, const pid_t *pid
 	*ret = (struct undo_report){ 0 };
 	if (stat(state_dir, &st) && errno == ENOENT)
 		return 0;		/* nothing was ever carried out */
-	int rc = state_open(&state, state_dir, err);
+	int rc = state_open(&state, state_dir, GUARDIAN_SECONDS, err);
 	if (rc)
 		return rc;
 	rc = state_journals(&state, &names, &journals, err);
