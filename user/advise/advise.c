@@ -81,7 +81,7 @@ static int advise(const struct advise_options *o, const struct sysroot *root, co
 	if (!rc && !o->dry_run)
 		rc = answer(o, &s, &m, applied.plan ? &applied : NULL, err);
 	if (!rc && named_missing)
-		rc = fail(err, EXIT_FAILED, "%s: %s; the answer is about the others", s.missing[0].what, s.missing[0].why);
+		rc = fail(err, EXIT_FAILED, "not every process that was named could be looked at; the answer is about the others");
 	applied_free(&applied);
 	model_free(&m);
 	sample_free(&s);

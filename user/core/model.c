@@ -271,7 +271,7 @@ int model_build(struct model *m, struct sample *s)
 	struct tally t = { 0 };
 
 	memset(m, 0, sizeof(*m));
-	m->complete = s->missing_count == 0;
+	m->complete = sample_complete(s);
 	m->processes = calloc(s->tasks_count + 1, sizeof(*m->processes));
 	m->mappings = calloc(s->areas_count + 1, sizeof(*m->mappings));
 	m->worthwhile = calloc(s->areas_count + 1, sizeof(*m->worthwhile));

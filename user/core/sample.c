@@ -81,7 +81,9 @@ uint32_t sample_name(struct sample *s, const char *name)
 	return used;
 }
 
-void sample_missing(struct sample *s, const char *what, enum known state, const char *why, ...)
+__attribute__((format(printf, 5, 0)))
+static void add_missing(struct sample *s, const char *what, enum known state, bool harmless, const char *why,
+			va_list args)
 {
 	for (size_t i = 0; i < s->missing_count; i++)
 		if (!strcmp(s->missing[i].what, what))
@@ -91,8 +93,30 @@ void sample_missing(struct sample *s, const char *what, enum known state, const 
 		return;
 	snprintf(m->what, sizeof(m->what), "%s", what);
 	m->state = state;
+	m->harmless = harmless;
+	vsnprintf(m->why, sizeof(m->why), why, args);
+}
+
+void sample_missing(struct sample *s, const char *what, enum known state, const char *why, ...)
+{
 	va_list args;
 	va_start(args, why);
-	vsnprintf(m->why, sizeof(m->why), why, args);
+	add_missing(s, what, state, false, why, args);
 	va_end(args);
+}
+
+void sample_lacks(struct sample *s, const char *what, enum known state, const char *why, ...)
+{
+	va_list args;
+	va_start(args, why);
+	add_missing(s, what, state, true, why, args);
+	va_end(args);
+}
+
+bool sample_complete(const struct sample *s)
+{
+	for (size_t i = 0; i < s->missing_count; i++)
+		if (!s->missing[i].harmless)
+			return false;
+	return true;
 }

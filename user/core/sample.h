@@ -85,6 +85,7 @@ struct task {
 struct missing {
 	char what[64];			/* "contents of 1234", "ksm/general_profit" */
 	enum known state;		/* ABSENT, DENIED or GONE */
+	bool harmless;			/* the answer is whole without it */
 	char why[160];
 };
 
@@ -145,6 +146,9 @@ void sample_free(struct sample *sample);
 /* Store a string in sample.names; its offset, 0 ("") when memory is out. */
 uint32_t sample_name(struct sample *sample, const char *name);
 
+/* Is nothing missing that an answer needs? */
+bool sample_complete(const struct sample *sample);
+
 static inline const char *sample_string(const struct sample *s, uint32_t name)
 {
 	return s->names ? s->names + name : "";
@@ -154,8 +158,13 @@ static inline const char *sample_string(const struct sample *s, uint32_t name)
 struct task *sample_add_task(struct sample *sample);
 struct area *sample_add_area(struct sample *sample);
 
-/* Note something that is missing. The same `what` is noted once. */
+/*
+ * Note something that is missing: the answer is partial by it. The same `what`
+ * is noted once. sample_lacks() is for what the answer is whole without.
+ */
 __attribute__((format(printf, 4, 5)))
 void sample_missing(struct sample *sample, const char *what, enum known state, const char *why, ...);
+__attribute__((format(printf, 4, 5)))
+void sample_lacks(struct sample *sample, const char *what, enum known state, const char *why, ...);
 
 #endif

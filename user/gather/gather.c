@@ -2,6 +2,7 @@
 #include "gather/gather.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "gather/look.h"
@@ -75,6 +76,33 @@ static void read_mappings_only(struct sample *s, const struct sysroot *root)
 	sample_missing(s, "contents", ABSENT, "a captured system has no page contents");
 }
 
+/* The engine's files that were not to be had. Where KSM itself is absent, that is one thing and not twenty-four. */
+static void note_engine(struct sample *s)
+{
+	enum known run = s->engine.knob[KNOB_RUN].known;
+	if (run != KNOWN) {
+		sample_lacks(s, "ksm", run, "/sys/kernel/mm/ksm: %s", run == DENIED ? "permission denied" :
+			     "this kernel has no KSM");
+		return;
+	}
+	for (int k = 0; k < KNOB_COUNT; k++) {
+		enum known known = s->engine.knob[k].known;
+		char what[64];
+		snprintf(what, sizeof(what), "ksm/%s", knobs[k].name);
+		if (known != KNOWN)
+			sample_lacks(s, what, known, known == DENIED ? "permission denied" : "came with Linux %s",
+				     knobs[k].since);
+	}
+}
+
+static const struct missing *first_harmful(const struct sample *s)
+{
+	for (size_t i = 0; i < s->missing_count; i++)
+		if (!s->missing[i].harmless)
+			return &s->missing[i];
+	return &s->missing[0];
+}
+
 static bool anything_read(const struct sample *s)
 {
 	for (size_t i = 0; i < s->tasks_count; i++)
@@ -94,6 +122,7 @@ int gather_sample(struct sample *s, const struct sysroot *root, const struct gat
 	s->settle_seconds = o->settle_seconds;
 	proc_machine(root, &s->machine);
 	ksm_read(root, &s->engine);
+	note_engine(s);
 	int rc = targets_find(s, root, &o->target, ret_named_missing, err);
 	if (rc)
 		return rc;
@@ -103,7 +132,7 @@ int gather_sample(struct sample *s, const struct sysroot *root, const struct gat
 	}
 	rc = read_contents(s, root, o, err);
 	if (!rc && !anything_read(s))
-		rc = fail(err, s->missing[0].state == DENIED ? EXIT_NOT_PERMITTED : EXIT_FAILED, "%s: %s",
-			  s->missing[0].what, s->missing[0].why);
+		rc = fail(err, first_harmful(s)->state == DENIED ? EXIT_NOT_PERMITTED : EXIT_FAILED, "%s: %s",
+			  first_harmful(s)->what, first_harmful(s)->why);
 	return rc;
 }

@@ -201,9 +201,10 @@ static int choose(struct sample *s, struct choice *c, struct pid_list *pids, boo
 		rc = consider(s, c, pids->pids[i], ret_named_missing, err);
 	if (rc || s->tasks_count)
 		return rc;
-	if (s->missing_count)
-		return fail(err, s->missing[0].state == DENIED ? EXIT_NOT_PERMITTED : EXIT_FAILED, "%s: %s",
-			    s->missing[0].what, s->missing[0].why);
+	for (size_t i = 0; i < s->missing_count; i++)
+		if (!s->missing[i].harmless)
+			return fail(err, s->missing[i].state == DENIED ? EXIT_NOT_PERMITTED : EXIT_FAILED, "%s: %s",
+				    s->missing[i].what, s->missing[i].why);
 	return fail(err, EXIT_FAILED, "no process fits what was asked for");
 }
 

@@ -13,6 +13,15 @@ static const char *reader_name(enum reader_kind reader)
 	return names[reader];
 }
 
+/* A count of what was looked at: null, not 0, where nobody could look. */
+static void count(struct json *j, const char *key, bool looked_at, uint64_t value)
+{
+	if (looked_at)
+		json_u64(j, key, value);
+	else
+		json_null(j, key);
+}
+
 static void missing(struct json *j, const struct sample *s)
 {
 	json_array(j, "missing");
@@ -38,20 +47,20 @@ static void looked(struct json *j, const struct sample *s)
 	json_end_object(j);
 }
 
-static void frames(struct json *j, const struct frame_counts *f)
+static void frames(struct json *j, const struct frame_counts *f, bool read)
 {
 	json_object(j, "frames");
-	json_u64(j, "candidate", f->candidate);
-	json_u64(j, "zero", f->zero);
-	json_u64(j, "zero_in_huge", f->zero_in_huge);
-	json_u64(j, "merged", f->merged);
-	json_u64(j, "huge", f->huge);
-	json_u64(j, "volatile", f->is_volatile);
-	json_u64(j, "unread", f->unread);
-	json_u64(j, "shared_by_fork", f->multi);
-	json_u64(j, "saved_now", f->saved_now);
-	json_u64(j, "zero_page_mappings", f->zero_page_mappings);
-	json_u64(j, "file", f->file_pages);
+	count(j, "candidate", read, f->candidate);
+	count(j, "zero", read, f->zero);
+	count(j, "zero_in_huge", read, f->zero_in_huge);
+	count(j, "merged", read, f->merged);
+	count(j, "huge", read, f->huge);
+	count(j, "volatile", read, f->is_volatile);
+	count(j, "unread", read, f->unread);
+	count(j, "shared_by_fork", read, f->multi);
+	count(j, "saved_now", read, f->saved_now);
+	count(j, "zero_page_mappings", read, f->zero_page_mappings);
+	count(j, "file", read, f->file_pages);
 	json_object(j, "not_mergeable");
 	for (int c = AREA_CANDIDATE + 1; c < AREA_CLASSES; c++)
 		json_u64(j, area_class_name(c), f->not_mergeable[c]);
@@ -59,21 +68,21 @@ static void frames(struct json *j, const struct frame_counts *f)
 	json_end_object(j);
 }
 
-static void duplicates(struct json *j, const struct model *m)
+static void duplicates(struct json *j, const struct model *m, bool read)
 {
 	const struct duplicate_counts *d = &m->duplicates;
 	json_object(j, "duplicates");
-	json_u64(j, "frames", d->frames);
-	json_u64(j, "low", d->low);
-	json_u64(j, "high", d->high);
-	json_bool(j, "exact", d->exact);
-	json_u64(j, "within_processes", d->within_processes);
-	json_u64(j, "between_processes", d->between_processes);
-	json_u64(j, "capped", d->capped);
-	json_u64(j, "zero", d->zero);
-	json_u64(j, "inside_domains", d->inside_domains);
-	json_u64(j, "crossing_domains", m->crossing_frames);
-	json_u64(j, "mergeable", d->mergeable);
+	count(j, "frames", read, d->frames);
+	count(j, "low", read, d->low);
+	count(j, "high", read, d->high);
+	json_bool(j, "exact", read && d->exact);
+	count(j, "within_processes", read, d->within_processes);
+	count(j, "between_processes", read, d->between_processes);
+	count(j, "capped", read, d->capped);
+	count(j, "zero", read, d->zero);
+	count(j, "inside_domains", read, d->inside_domains);
+	count(j, "crossing_domains", read, m->crossing_frames);
+	count(j, "mergeable", read, d->mergeable);
 	json_end_object(j);
 }
 
@@ -86,10 +95,10 @@ static void exposure(struct json *j, const struct exposure *e)
 	json_end_object(j);
 }
 
-static void granularity(struct json *j, const struct model *m)
+static void granularity(struct json *j, const struct model *m, bool read)
 {
 	json_array(j, "granularity");
-	for (size_t i = 0; i < m->granularity_levels; i++) {
+	for (size_t i = 0; read && i < m->granularity_levels; i++) {
 		json_object(j, NULL);
 		json_u64(j, "block_bytes", m->granularity[i].block_bytes);
 		json_u64(j, "blocks", m->granularity[i].blocks);
@@ -112,9 +121,10 @@ static void processes(struct json *j, const struct sample *s, const struct model
 		if (t->vm)
 			json_string(j, "vm", sample_string(s, t->vm));
 		json_string(j, "contents", known_name(t->contents));
-		json_u64(j, "candidate", m->processes[i].candidate);
-		json_u64(j, "self_duplicates", m->processes[i].self_duplicates);
-		json_u64(j, "attributed_bytes", m->processes[i].attributed_frames * s->machine.page_bytes + 0.5);
+		bool read = t->contents == KNOWN || m->processes[i].candidate;
+		count(j, "candidate", read, m->processes[i].candidate);
+		count(j, "self_duplicates", read, m->processes[i].self_duplicates);
+		count(j, "attributed_bytes", read, m->processes[i].attributed_frames * s->machine.page_bytes + 0.5);
 		json_value(j, "merging_pages", t->ksm.merging_pages);
 		json_value(j, "profit_bytes", t->ksm.profit_bytes);
 		json_end_object(j);
@@ -253,6 +263,7 @@ void advise_json(struct text *out, const struct advice *advice)
 {
 	const struct sample *s = advice->sample;
 	const struct model *m = advice->model;
+	bool read = s->reader != READER_NONE;
 	struct json j = { .out = out, .indented = true };
 
 	json_object(&j, NULL);
@@ -261,16 +272,17 @@ void advise_json(struct text *out, const struct advice *advice)
 	json_bool(&j, "complete", m->complete);
 	missing(&j, s);
 	looked(&j, s);
-	frames(&j, &m->frames);
-	duplicates(&j, m);
-	json_i64(&j, "net_bytes", m->net_bytes);
-	json_i64(&j, "net_worthwhile_bytes", m->net_part_bytes);
+	frames(&j, &m->frames, read);
+	duplicates(&j, m, read);
+	struct value unread = { .known = ABSENT };
+	json_value(&j, "net_bytes", read ? value_of(m->net_bytes) : unread);
+	json_value(&j, "net_worthwhile_bytes", read ? value_of(m->net_part_bytes) : unread);
 	if (m->eta_seconds >= 0)
 		json_double(&j, "eta_seconds", m->eta_seconds);
 	else
 		json_null(&j, "eta_seconds");
 	exposure(&j, &m->exposure);
-	granularity(&j, m);
+	granularity(&j, m, read);
 	processes(&j, s, m);
 	sharing(&j, "sharing", s, m->sharing, m->sharing_count, BY_PID);
 	sharing(&j, "sharing_by_uid", s, m->uid_sharing, m->uid_sharing_count, BY_UID);

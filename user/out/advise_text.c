@@ -54,7 +54,12 @@ static int cells_of(double part, double whole)
 static void looked(struct report *r)
 {
 	const struct sample *s = r->sample;
-	static const char *const readers[] = { "no contents read", "by the direct map", "by copying" };
+	static const char *const readers[] = { "", "by the direct map", "by copying" };
+	if (s->reader == READER_NONE) {
+		text_printf(r->out, "%zu process%s; page contents were not read\n", s->tasks_count,
+			    s->tasks_count == 1 ? "" : "es");
+		return;
+	}
 	text_printf(r->out, "%zu process%s, %s of candidate memory (%s frames) looked at in %s, %s",
 		    s->tasks_count, s->tasks_count == 1 ? "" : "es",
 		    show_bytes(bytes_of(r, r->model->frames.candidate)).text, show_count(r->model->frames.candidate).text,
@@ -78,8 +83,9 @@ static void incomplete(struct report *r)
 		return;
 	heading(r, "This answer is partial");
 	for (size_t i = 0; i < s->missing_count; i++)
-		text_printf(r->out, "  %s: %s (%s)\n", s->missing[i].what, known_name(s->missing[i].state),
-			    s->missing[i].why);
+		if (!s->missing[i].harmless)
+			text_printf(r->out, "  %s: %s (%s)\n", s->missing[i].what, known_name(s->missing[i].state),
+				    s->missing[i].why);
 }
 
 struct row {
