@@ -27,7 +27,7 @@ without() {
 }
 
 old=$(variant linux-6.1)
-without "$old" sys/kernel/mm/ksm/{smart_scan,pages_skipped,advisor_\*,general_profit,ksm_zero_pages}
+without "$old" sys/kernel/mm/ksm/{smart_scan,pages_scanned,pages_skipped,advisor_\*,general_profit,ksm_zero_pages}
 for file in "$old"/proc/*/ksm_stat; do sed -i '/^ksm_rmap_items/!d' "$file"; done
 echo 6.1.0 >"$old/proc/sys/kernel/osrelease"
 no_ksm=$(variant no-ksm)
