@@ -2,6 +2,7 @@
 #
 #   BUILD=dir      where everything goes (default build)
 #   SANITIZE=1     AddressSanitizer and UBSan, in $(BUILD)/asan by default
+#   V=1            show whole commands
 #   PREFIX, DESTDIR  for install
 
 PREFIX  ?= /usr/local
@@ -22,6 +23,8 @@ CFLAGS   ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-D_GNU_SOURCE -DKSMSCOPE_VERSION='"$(VERSION)"' -Iuser -I. -I$(BUILD) $(SANFLAGS) $(CFLAGS)
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf
+# Programs load only the libraries that they use.
+LDFLAGS += -Wl,--as-needed
 LDLIBS += -lbpf -lelf -lz -lzstd -lxxhash -lncursesw -lm
 
 # A room is a folder: all its C files belong to it.
@@ -46,40 +49,42 @@ BENCH    := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/%)
 .SECONDARY:
 .DELETE_ON_ERROR:
 
+# One short line per step; a step's own words are seen all the same.
+run = $(if $(V),,@echo "  $(1)	$@" &&) $(2)
 
 programs: $(PROGRAMS)
 tests: $(UNIT) $(LIVE) $(BENCH)
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h vmlinux/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+	$(call run,BPF,$(CLANG) $(BPF_CFLAGS) -c $< -o $@)
 
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@
+	$(call run,SKEL,$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@)
 
 $(BUILD)/obj/%.o: %.c | $(SKELETONS)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call run,CC,$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@)
 
 $(BUILD)/libksmscope.a: $(ROOM_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call run,AR,$(AR) rcs $@ $^)
 
 .SECONDEXPANSION:
 $(PROGRAMS): $(BUILD)/obj/user/prog/$$(subst -,_,$$(notdir $$@)).o $(BUILD)/libksmscope.a
-	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call run,LINK,$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@)
 
 $(UNIT): $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libksmscope.a
 	@mkdir -p $(@D)
-	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+	$(call run,LINK,$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@)
 
 $(LIVE): $(BUILD)/tests/%: $(BUILD)/obj/tests/live/%.o $(BUILD)/libksmscope.a
 	@mkdir -p $(@D)
-	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(call run,LINK,$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@)
 
 $(BENCH): $(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libksmscope.a
 	@mkdir -p $(@D)
-	$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lxxhash -o $@
+	$(call run,LINK,$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lxxhash -o $@)
 
 # Both README commands install what is missing first; an ordinary `make` never does.
 deps-install:
