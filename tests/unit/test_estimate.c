@@ -189,12 +189,12 @@ static void test_small_populations_are_sane(void **state)
 static void test_no_duplicates_seen_is_not_none(void **state)
 {
 	(void)state;
-	struct sketch s = make(1.0 / 64, true);
+	struct sketch s = make(1.0 / 64, false);
 
 	for (uint64_t c = 0; c < 2000; c++)
-		sketch_add(&s, mix64(c), mix64(c), 0, 1);
+		sketch_add(&s, mix64(c), mix64(~c), 0, 1);
 	struct estimates e = estimate(&s, NULL);
-	assert_true(e.of[TOTAL_UNION].value == 0 && e.of[TOTAL_UNION].low == 0);
+	assert_true(e.of[TOTAL_UNION].value < 5 && e.of[TOTAL_UNION].low == 0);
 	/* 63 × 4.66: what a pair in 430 contents would have shown at least once, 97.5 times in 100 and more */
 	assert_in_range((int)e.of[TOTAL_UNION].high, 200, 300);
 	assert_false(e.of[TOTAL_UNION].exact);
@@ -271,8 +271,9 @@ static void expect_study(const struct population_kind *kind, int theta_log2, dou
 	uint32_t covered = t.of[TOTAL_UNION].covered;
 
 	assert_true(population_inflation(&p) >= inflation);
-	print_message("%s, θ = 1/%d: RMS %.2f, 95 %% %.2f points, coverage %.1f %%\n", p.name, 1 << theta_log2,
-		      trial_rms(&t, TOTAL_UNION), trial_error95(&t, TOTAL_UNION), 100.0 * covered / runs);
+	print_message("%s, θ = 1/%d: RMS %.2f, 95 %% %.2f points, coverage %.1f %%, inside domains %.1f %%\n", p.name,
+		      1 << theta_log2, trial_rms(&t, TOTAL_UNION), trial_error95(&t, TOTAL_UNION),
+		      100.0 * covered / runs, 100.0 * t.of[TOTAL_POLICY].covered / runs);
 	assert_true(trial_error95(&t, TOTAL_UNION) <= bound * sqrt(250000 / frames));
 	if (!errs)
 		assert_int_equal(covered, runs);

@@ -171,8 +171,8 @@ static struct population total_population(const struct walk *w, enum sketch_stra
 		.frames = (double)w->total_frames[stratum],
 		.groups_variance = INFINITY,
 		.never_whole = TOTAL_NEVER_WHOLE,
-		/* Without a probe a group is one content, and all its copies but one are duplicates. */
-		.all_but_one = w->order.sketch->probe_is_hash ? 1u << TOTAL_UNION : 0,
+		.all_but_first = 1u << TOTAL_UNION,
+		.groups_are_contents = w->order.sketch->probe_is_hash,
 	};
 	if (stratum == SKETCH_LIGHT && w->order.sketch->counts_distinct) {
 		struct distinct_count probes = distinct_estimate(&w->order.sketch->probes);
@@ -217,7 +217,6 @@ static double share(uint64_t part, uint64_t whole)
 
 static bool walk_init(struct walk *w, const struct sketch *s, const struct estimate_options *options)
 {
-	struct part nothing = { .freedom = INFINITY };
 
 	w->max_page_sharing = options->max_page_sharing;
 	if (!sketch_order_init(&w->order, s, options->class_of, options->classes_count, options->domain_of))
@@ -227,10 +226,10 @@ static bool walk_init(struct walk *w, const struct sketch *s, const struct estim
 	if (!w->classes)
 		return false;
 	for (unsigned int m = 0; m < TOTAL_MEASURES; m++)
-		w->total_parts[m] = nothing;
+		w->total_parts[m] = part_nothing();
 	for (uint32_t i = 0; i < w->classes_count; i++)
 		for (unsigned int m = 0; m < CLASS_MEASURES; m++)
-			w->classes[i].parts[m] = nothing;
+			w->classes[i].parts[m] = part_nothing();
 	for (uint32_t owner = 0; owner < s->owners; owner++)
 		for (unsigned int stratum = 0; stratum < SKETCH_STRATA; stratum++) {
 			uint64_t frames = s->owner_frames[owner][stratum];
@@ -391,7 +390,7 @@ static void matrix_make(struct estimate *ret, struct matrix *m)
 			m->frames[class][stratum] += s->owner_frames[owner][stratum];
 	}
 	for (size_t i = 0; i < count * count; i++)
-		m->parts[i] = (struct part){ .freedom = INFINITY };
+		m->parts[i] = part_nothing();
 	for (unsigned int stratum = 0; stratum < SKETCH_STRATA; stratum++)
 		matrix_stratum(m, stratum);
 	for (size_t a = 0; a < count; a++)

@@ -236,8 +236,7 @@ int portable_compare(struct comparison *ret, const struct portable *const *sets,
 
 	struct regression r = { 0 };
 	struct population of = { .theta = threshold_share(threshold), .frames = (double)ret->frames,
-				 .groups_variance = INFINITY, .never_whole = (1u << COMPARE_MEASURES) - 1,
-				 .all_but_one = 1u << COMPARE_TOGETHER };
+				 .groups_variance = INFINITY, .never_whole = (1u << COMPARE_MEASURES) - 1 };
 	walk_held(&r, held, held_count, sets, regression_sum);
 	regression_fit(&r, &of, COMPARE_MEASURES);
 	walk_held(&r, held, held_count, sets, regression_residual);

@@ -37,7 +37,7 @@ struct estimate {
 struct regression_line {
 	double sum_y, sum_xy;
 	double slope, level;
-	double squares, cubes;	/* of the residuals, each as from a line fitted without its group */
+	double squares, cubes, fourths;	/* of the residuals, each as from a line fitted without its group */
 };
 
 struct regression {
@@ -54,7 +54,8 @@ struct population {
 	double groups;		/* G; read only where groups_variance is finite */
 	double groups_variance;	/* of G; INFINITY where nobody counted groups */
 	unsigned int never_whole;	/* bit per measure: y < x in every group, since a first copy never counts */
-	unsigned int all_but_one;	/* bit per measure: y = x - 1 in every group, by what the measure is */
+	unsigned int all_but_first;	/* bit per measure: y = x less the group's contents, by what the measure is */
+	bool groups_are_contents;	/* each group is one content */
 };
 
 /* One stratum's contribution; strata add up. */
@@ -63,7 +64,9 @@ struct part {
 	double variance;
 	double skew;		/* shift of the interval's middle, in frames */
 	double doubt;		/* what groups not met may hide where those met agree, in frames */
+	double missing_up, missing_down;	/* what frames hide that the sample has too few of, or too many */
 	double least, most;	/* what is certain whatever the sample */
+	bool even;		/* the error is normal and hangs on no sample of groups */
 	double freedom;		/* degrees of freedom behind the variance; INFINITY where nothing is estimated */
 };
 
@@ -78,6 +81,8 @@ struct part regression_part(const struct regression *r, unsigned int measure, co
  */
 struct part counted_part(double sum, double squares, double cubes, double theta, double most);
 
+/* What to start adding from. */
+struct part part_nothing(void);
 struct part part_add(struct part a, struct part b);
 
 struct estimate part_estimate(const struct part *part);

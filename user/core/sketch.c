@@ -71,7 +71,7 @@ void sketch_clear(struct sketch *s, double theta)
 	memset(s->heavy, 0, sizeof(s->heavy));
 	free(s->owner_frames);
 	s->owner_frames = NULL;
-	s->owners = s->heavy_count = s->used[SKETCH_LIGHT] = s->used[SKETCH_HEAVY] = 0;
+	s->owners = s->owners_capacity = s->heavy_count = s->used[SKETCH_LIGHT] = s->used[SKETCH_HEAVY] = 0;
 	s->last[SKETCH_LIGHT] = last_place(theta);
 	s->last[SKETCH_HEAVY] = UINT64_MAX;
 	s->counts_distinct = true;
@@ -203,6 +203,21 @@ static void slot_add(struct sketch *s, const struct sketch_slot *new)
 
 /* ---- owners ---- */
 
+static bool owners_grow(struct sketch *s, uint32_t owner)
+{
+	uint32_t capacity = owner + 1 + owner / 4;
+	uint64_t (*grown)[SKETCH_STRATA] = reallocarray(s->owner_frames, capacity, sizeof(*grown));
+
+	if (!grown) {
+		s->failed = -ENOMEM;
+		return false;
+	}
+	memset(grown + s->owners_capacity, 0, (capacity - s->owners_capacity) * sizeof(*grown));
+	s->owner_frames = grown;
+	s->owners_capacity = capacity;
+	return true;
+}
+
 static bool owner_reserve(struct sketch *s, uint32_t owner)
 {
 	if (owner < s->owners)
@@ -211,15 +226,9 @@ static bool owner_reserve(struct sketch *s, uint32_t owner)
 		s->failed = -ENOSPC;
 		return false;
 	}
-	uint32_t count = owner + 1 + owner / 4;
-	uint64_t (*grown)[SKETCH_STRATA] = reallocarray(s->owner_frames, count, sizeof(*grown));
-	if (!grown) {
-		s->failed = -ENOMEM;
+	if (owner >= s->owners_capacity && !owners_grow(s, owner))
 		return false;
-	}
-	memset(grown + s->owners, 0, (count - s->owners) * sizeof(*grown));
-	s->owner_frames = grown;
-	s->owners = count;
+	s->owners = owner + 1;
 	return true;
 }
 

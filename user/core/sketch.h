@@ -79,7 +79,8 @@ struct sketch {
 	uint32_t heavy_count;
 
 	uint64_t (*owner_frames)[SKETCH_STRATA];
-	uint32_t owners;
+	uint32_t owners;		/* one more than the largest that was met */
+	uint32_t owners_capacity;
 };
 
 int sketch_init(struct sketch *ret, const struct sketch_options *options, struct error *err);
