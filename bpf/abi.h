@@ -17,9 +17,11 @@
 
 /* Frames hashed by one run of a reader. */
 #define CONTENT_BATCH 4096
-/* Words of the hash key; one per 8 bytes of a 4 KiB chunk. */
+/* A page is hashed in chunks of the smallest base page. Largest base page of a Linux kernel: 64 KiB (arm64). */
 #define CONTENT_CHUNK_BYTES 4096
+/* Words of the hash key; one per 8 bytes of a chunk. */
 #define CONTENT_KEY_WORDS (CONTENT_CHUNK_BYTES / 8)
+#define CONTENT_MAX_CHUNKS 16
 
 enum content_status {
 	CONTENT_UNREAD,		/* not looked at, or the read failed */
@@ -34,8 +36,6 @@ struct content_batch {
 };
 ABI_ASSERT_SIZE(struct content_batch, CONTENT_BATCH * 17);
 
-/* Largest base page of a Linux kernel: 64 KiB (arm64). */
-#define CONTENT_MAX_CHUNKS 16
 #define CONTENT_WITNESS_WORDS 4
 
 /* To content_direct. */

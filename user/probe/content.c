@@ -11,6 +11,7 @@
 #include "probe/content.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -23,6 +24,7 @@
 #include "bpf/abi.h"
 #include "bpf/content.skel.h"
 #include "bpf/pagehash.h"
+#include "probe/content_order.h"
 #include "probe/content_private.h"
 #include "sys/pagemap.h"
 
@@ -39,40 +41,49 @@ struct content {
 	uint64_t direct_map;
 	uint64_t page_bytes;
 	uint64_t *own;			/* a page of random content */
-	uint64_t key[CONTENT_KEY_WORDS];
+	__u64 key[CONTENT_KEY_WORDS];
 	uint64_t zero_hash;
 	bool forbidden;			/* by a test: as if the kernel refused the direct map */
+	bool wrong_contents;		/* by a test: as if our page read as another */
+	struct content_order order;	/* of the present batch */
+	bool match_tgid;		/* the kernel visits all processes: the program picks ours */
 	pid_t linked;			/* the process that `link` visits; 0: none */
 	struct bpf_link *link;
 };
 
 /* ---- hashing in user space, for what is our own ---- */
 
-static uint64_t hash_own(const struct content *c, const uint64_t *page)
+static uint64_t hash_own(const struct content *c, const void *page)
 {
 	uint64_t hash = 0;
 	for (uint64_t at = 0; at < c->page_bytes; at += CONTENT_CHUNK_BYTES)
-		hash = pagehash_chunk(hash, (const __u64 *)page + at / 8, (const __u64 *)c->key);
+		hash = pagehash_chunk(hash, (const char *)page + at, c->key);
 	return hash;
+}
+
+static int random_bytes(void *ret, size_t bytes, struct error *err)
+{
+	/* up to 256 bytes no signal can interrupt it: random(4) */
+	for (size_t at = 0, n; at < bytes; at += n) {
+		n = bytes - at < 256 ? bytes - at : 256;
+		if (getrandom((char *)ret + at, n, 0) != (ssize_t)n)
+			return fail_errno(err, "getrandom", "a key for this run", NULL);
+	}
+	return 0;
 }
 
 static int make_own(struct content *c, struct error *err)
 {
-	c->page_bytes = sysconf(_SC_PAGESIZE);
 	void *page = mmap(NULL, c->page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return fail_errno(err, "map", "a page", NULL);
 	c->own = page;
-	c->zero_hash = 0;
-	if (getrandom(c->key, sizeof(c->key), 0) != sizeof(c->key))
-		return fail_errno(err, "getrandom", "a key for this run", NULL);
+	int rc = random_bytes(c->key, sizeof(c->key), err);
+	if (rc)
+		return rc;
 	c->zero_hash = hash_own(c, c->own);
 	mlock(page, c->page_bytes);	/* where it is refused, the page may move: hence ATTEMPTS */
-	/* getrandom gives at most 256 bytes without being interruptible; a short page would still be unique */
-	for (uint64_t at = 0; at < c->page_bytes; at += 256)
-		if (getrandom((char *)page + at, 256, 0) != 256)
-			return fail_errno(err, "getrandom", "a page of our own", NULL);
-	return 0;
+	return random_bytes(page, c->page_bytes, err);
 }
 
 static bool own_frame(const struct content *c, uint64_t *ret_pfn)
@@ -131,7 +142,7 @@ static int link_process(struct content *c, pid_t pid, struct error *err)
 static int run_copy(struct content *c, pid_t pid, uint32_t count, struct error *err)
 {
 	char nothing[64];
-	ssize_t n;
+	ssize_t got;
 	int rc = link_process(c, pid, err);
 	if (rc || !c->linked)
 		return rc;
@@ -139,15 +150,33 @@ static int run_copy(struct content *c, pid_t pid, uint32_t count, struct error *
 	if (fd < 0)
 		return fail_errno(err, "start", "the copying reader", NULL);
 	c->bpf->bss->copy_count = count;
+	c->bpf->bss->copy_tgid = c->match_tgid ? pid : 0;
 	do
-		n = read(fd, nothing, sizeof(nothing));
-	while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+		got = read(fd, nothing, sizeof(nothing));
+	while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
 	c->bpf->bss->copy_count = 0;
 	close(fd);
 	return 0;
 }
 
 /* ---- choosing a reader ---- */
+
+/* The key is the first thing in the scratch; the rest stays empty. */
+static int give_key(const struct content *c)
+{
+	const struct bpf_map *map = c->bpf->maps.scratches;
+	size_t bytes = bpf_map__value_size(map);
+	uint32_t only = 0;
+	char *value = calloc(1, bytes);
+
+	if (!value)
+		return -ENOMEM;
+	memcpy(value, c->key, sizeof(c->key));
+	int rc = bpf_map__update_elem(map, &only, sizeof(only), value, bytes, BPF_ANY);
+	explicit_bzero(value, bytes);
+	free(value);
+	return rc;
+}
 
 static void load(struct content *c, bool direct)
 {
@@ -159,9 +188,10 @@ static void load(struct content *c, bool direct)
 	bpf_program__set_autoload(c->bpf->progs.content_find_map, direct);
 	bpf_program__set_autoload(c->bpf->progs.content_copy, !direct);
 	c->bpf->rodata->page_bytes = c->page_bytes;
-	c->bpf->rodata->chunks = c->page_bytes / CONTENT_CHUNK_BYTES;
-	memcpy((void *)c->bpf->rodata->key, c->key, sizeof(c->key));
+	c->bpf->rodata->chunk_shift = __builtin_ctzll(c->page_bytes / CONTENT_CHUNK_BYTES);
 	int rc = content_bpf__load(c->bpf);
+	if (!rc)
+		rc = give_key(c);
 	if (!rc)
 		return;
 	content_bpf__destroy(c->bpf);
@@ -179,8 +209,14 @@ static bool find_map(struct content *c, uint64_t pfn)
 	return search.found;
 }
 
+static bool own_was_read(const struct content *c)
+{
+	const struct content_batch *batch = &c->bpf->data_batch->batch;
+	return batch->status[0] == CONTENT_READ && batch->hash[0] == hash_own(c, c->own);
+}
+
 /* Does our own page, read by its frame, have the hash that it has in truth? */
-static bool verify(struct content *c)
+static bool verify_direct(struct content *c)
 {
 	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
 		struct content_batch *batch = &c->bpf->data_batch->batch;
@@ -189,7 +225,7 @@ static bool verify(struct content *c)
 			continue;
 		batch->where[0] = pfn;
 		batch->status[0] = CONTENT_UNREAD;
-		if (run_direct(c, 1) && batch->status[0] == CONTENT_READ && batch->hash[0] == hash_own(c, c->own))
+		if (run_direct(c, 1) && own_was_read(c) && !c->wrong_contents)
 			return true;
 		c->direct_map = 0;
 	}
@@ -201,26 +237,45 @@ static const char *open_direct(struct content *c)
 {
 	load(c, true);
 	if (!c->bpf)
-		return errno == EPERM || errno == EACCES ? "BPF programs may not be loaded (needs root, or CAP_BPF and CAP_PERFMON)"
-							 : "this kernel refuses to read its direct map (lockdown?)";
+		return errno == EPERM ? "BPF programs may not be loaded (needs root, or CAP_BPF and CAP_PERFMON)" :
+					"this kernel refuses to read its direct map (lockdown?)";
 	c->reader = READER_DIRECT_MAP;
-	return verify(c) ? NULL : "a page of our own was not found in the direct map";
+	return verify_direct(c) ? NULL : "a page of our own was not found in the direct map";
+}
+
+/* The same for the copying reader, by address. */
+static bool verify_copy(struct content *c)
+{
+	struct content_batch *batch = &c->bpf->data_batch->batch;
+
+	batch->where[0] = (uintptr_t)c->own;
+	batch->status[0] = CONTENT_UNREAD;
+	return !run_copy(c, getpid(), 1, NULL) && own_was_read(c);
 }
 
 static int open_copy(struct content *c, struct error *err)
 {
 	load(c, false);
-	if (!c->bpf)
+	if (!c->bpf && errno == EPERM)
 		return fail_errno(err, "load", "the BPF programs that read page contents",
-				  "run as root, or with CAP_BPF and CAP_PERFMON, on Linux 6.1 or later with BPF");
+				  "run as root, or with CAP_BPF and CAP_PERFMON");
+	if (!c->bpf)
+		return fail(err, EXIT_KERNEL_CANNOT, "load the BPF programs that read page contents: %s: "
+			    "needs Linux 5.18 or later, with BPF type information", strerror(errno));
 	c->reader = READER_COPY;
-	return 0;
+	if (verify_copy(c))
+		return 0;
+	/* f0d74c4da1f0 "bpf: Parameterize task iterators" (6.1); before it the restriction is ignored */
+	c->match_tgid = true;
+	if (verify_copy(c))
+		return 0;
+	return fail(err, EXIT_KERNEL_CANNOT, "the BPF programs that read page contents give wrong ones on this kernel");
 }
 
 static int choose_reader(struct content *c, enum reader_kind want, const char **ret_why, struct error *err)
 {
 	const char *why = want == READER_COPY ? "the copying reader was asked for" : open_direct(c);
-	bool denied = !c->bpf && (errno == EPERM || errno == EACCES);
+	bool denied = !c->bpf && errno == EPERM;
 	if (ret_why)
 		*ret_why = why;
 	if (why && want == READER_DIRECT_MAP)
@@ -237,22 +292,36 @@ static int silent(enum libbpf_print_level level, const char *fmt, va_list args)
 	return 0;
 }
 
-int content_open(struct content **ret, enum reader_kind want, const char **ret_why, struct error *err)
+static int open_as(struct content *c, enum reader_kind want, const char **ret_why, struct error *err)
 {
-	struct content *c = calloc(1, sizeof(*c));
-	if (!c)
-		return fail(err, EXIT_FAILED, "out of memory");
 	libbpf_print_fn_t before = libbpf_set_print(silent);
 	int rc = make_own(c, err);
 	if (!rc)
 		rc = choose_reader(c, want, ret_why, err);
 	libbpf_set_print(before);
+	return rc;
+}
+
+int content_open_pretending(struct content **ret, enum reader_kind want, const struct content_pretence *pretence,
+			    const char **ret_why, struct error *err)
+{
+	struct content *c = calloc(1, sizeof(*c));
+	if (!c)
+		return fail(err, EXIT_FAILED, "out of memory");
+	c->page_bytes = pretence->page_bytes ? pretence->page_bytes : (uint64_t)sysconf(_SC_PAGESIZE);
+	c->wrong_contents = pretence->wrong_contents;
+	int rc = open_as(c, want, ret_why, err);
 	if (rc) {
 		content_close(c);
 		return rc;
 	}
 	*ret = c;
 	return 0;
+}
+
+int content_open(struct content **ret, enum reader_kind want, const char **ret_why, struct error *err)
+{
+	return content_open_pretending(ret, want, &(struct content_pretence){ 0 }, ret_why, err);
 }
 
 void content_close(struct content *c)
@@ -284,18 +353,23 @@ static int run_batch(struct content *c, pid_t pid, const struct page_ref *pages,
 	struct content_batch *batch = &c->bpf->data_batch->batch;
 
 	memset(batch->status, CONTENT_UNREAD, count);
-	for (size_t i = 0; i < count; i++)
-		batch->where[i] = c->reader == READER_DIRECT_MAP ? pages[i].pfn : pages[i].address;
+	content_order_frames(&c->order, pages, count);
+	for (size_t i = 0; i < count; i++) {
+		const struct page_ref *page = &pages[c->order.page[i]];
+		batch->where[i] = c->reader == READER_DIRECT_MAP ? page->pfn : page->address;
+	}
 	if (c->reader == READER_COPY)
 		return run_copy(c, pid, count, err);
 	run_direct(c, count);		/* where it fails, nothing is read, and that is looked into */
+	if (kill(pid, 0) && errno == ESRCH)
+		memset(batch->status, CONTENT_UNREAD, count);	/* these frames are somebody else's now */
 	return 0;
 }
 
 /* A direct map that gave nothing at all: did it just become forbidden? */
 static int reconsider(struct content *c, struct error *err)
 {
-	return verify(c) ? 0 : open_copy(c, err);
+	return verify_direct(c) ? 0 : open_copy(c, err);
 }
 
 static size_t take_batch(const struct content *c, size_t count, uint64_t *ret_hash, bool *ret_read)
@@ -304,9 +378,10 @@ static size_t take_batch(const struct content *c, size_t count, uint64_t *ret_ha
 	size_t read_count = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		ret_read[i] = batch->status[i] == CONTENT_READ;
-		ret_hash[i] = ret_read[i] ? batch->hash[i] : 0;
-		read_count += ret_read[i];
+		bool read = batch->status[i] == CONTENT_READ;
+		ret_read[c->order.page[i]] = read;
+		ret_hash[c->order.page[i]] = read ? batch->hash[i] : 0;
+		read_count += read;
 	}
 	return read_count;
 }
@@ -338,8 +413,10 @@ void content_forbid_direct_map(struct content *c)
 	c->forbidden = true;
 }
 
-int content_scratch_fd(const struct content *c)
+int content_scratch(const struct content *c, size_t *ret_bytes, size_t *ret_key_bytes)
 {
+	*ret_bytes = bpf_map__value_size(c->bpf->maps.scratches);
+	*ret_key_bytes = sizeof(c->key);
 	return bpf_map__fd(c->bpf->maps.scratches);
 }
 

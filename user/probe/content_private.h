@@ -5,11 +5,21 @@
 
 #include "probe/content.h"
 
-/* Behave as if the kernel had begun to refuse its direct map. */
+/* What a test pretends about this machine. */
+struct content_pretence {
+	uint64_t page_bytes;	/* a larger base page; 0: the true one */
+	bool wrong_contents;	/* our own page is found, but does not read as what it holds */
+};
+
+/* content_open() on that machine. */
+int content_open_pretending(struct content **ret, enum reader_kind want, const struct content_pretence *pretence,
+			    const char **ret_why, struct error *err);
+
+/* Behave as if the kernel had just begun to refuse its direct map. */
 void content_forbid_direct_map(struct content *content);
 
-/* The map that contents pass through; it has to be empty between batches. */
-int content_scratch_fd(const struct content *content);
+/* The map that contents pass through. The key is at its start; the rest is empty between batches. */
+int content_scratch(const struct content *content, size_t *ret_bytes, size_t *ret_key_bytes);
 
 /* The hash of a page of our own under this run's key, computed in user space. */
 uint64_t content_hash_own(const struct content *content, const void *page);
