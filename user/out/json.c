@@ -112,6 +112,13 @@ void json_double(struct json *j, const char *key, double value)
 	text_printf(j->out, "%.6g", value);
 }
 
+void json_time(struct json *j, const char *key, int64_t time_ns)
+{
+	int64_t milliseconds = time_ns / 1000000;
+	item(j, key);
+	text_printf(j->out, "%" PRId64 ".%03d", milliseconds / 1000, (int)(milliseconds % 1000));
+}
+
 void json_bool(struct json *j, const char *key, bool value)
 {
 	item(j, key);

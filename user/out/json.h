@@ -31,6 +31,8 @@ void json_u64(struct json *json, const char *key, uint64_t value);
 void json_i64(struct json *json, const char *key, int64_t value);
 /* Six significant digits; what is not finite becomes null. */
 void json_double(struct json *json, const char *key, double value);
+/* A moment in seconds, to the millisecond. */
+void json_time(struct json *json, const char *key, int64_t time_ns);
 void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
 /* The number, or null where it is not known: absent and denied are never 0. */
