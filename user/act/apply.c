@@ -51,23 +51,6 @@ static int check_left_overs(const struct sysroot *root, const struct state_dir *
 	return rc;
 }
 
-static int start_guarded(struct act *act, struct error *err)
-{
-	struct journal journal;
-	char boot[BOOT_ID_BYTES];
-	boot_id(act->root, boot);
-	int rc = journal_create(&journal, &act->state, boot, err);
-	if (rc)
-		return rc;
-	strcpy(act->journal, journal.name);
-	rc = guardian_start(&act->guardian, act->root, &act->state, &journal, act->plan, err);
-	if (rc)
-		journal_close_settled(&journal);
-	else
-		journal_close(&journal);
-	return rc;
-}
-
 int act_begin(struct act **ret, const struct sysroot *root, const char *state_dir, const struct plan *plan,
 	      struct error *err)
 {
@@ -88,7 +71,7 @@ int act_begin(struct act **ret, const struct sysroot *root, const char *state_di
 	if (!rc)
 		rc = check_left_overs(root, &act->state, err);
 	if (!rc)
-		rc = start_guarded(act, err);
+		rc = guardian_start(&act->guardian, root, &act->state, plan, err);
 	if (rc) {
 		act_free(act);
 		return rc;
@@ -151,7 +134,7 @@ static int restore_ourselves(struct act *act, bool keep_opt_ins, struct error *e
 	struct journal journal;
 
 	guardian_end(&act->guardian);
-	int rc = journal_load(&journal, &act->state, act->journal, err);
+	int rc = journal_load(&journal, &act->state, act->guardian.journal, err);
 	if (rc)
 		return rc;
 	assign_changes(&journal, act->plan);

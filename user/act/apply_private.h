@@ -13,7 +13,6 @@ struct act {
 	const struct plan *plan;
 	struct state_dir state;
 	char *state_path;
-	char journal[JOURNAL_NAME_BYTES];
 	struct guardian guardian;
 	bool guardian_lost;
 	bool finished;

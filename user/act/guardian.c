@@ -20,7 +20,7 @@
 #include "base/cleanup.h"
 
 enum message_kind {
-	MESSAGE_READY,
+	MESSAGE_READY,		/* rc, error; journal */
 	MESSAGE_CARRY_OUT,	/* changes first … end */
 	MESSAGE_FINISH,		/* keep_opt_ins */
 	MESSAGE_RESULT,		/* of change first */
@@ -35,6 +35,7 @@ struct message {
 	int rc;
 	struct change_result result;
 	struct error error;
+	char journal[JOURNAL_NAME_BYTES];
 };
 
 /* A hang-up must not raise SIGPIPE. */
@@ -61,8 +62,9 @@ static bool receive_message(int socket, struct message *ret)
 struct guarding {
 	int socket;
 	const struct sysroot *root;
-	struct journal *journal;
+	const struct state_dir *state;
 	const struct plan *plan;
+	struct journal journal;
 	struct change_result *results;
 };
 
@@ -75,10 +77,9 @@ static int by_number(const void *a, const void *b)
  * Let go of what belongs to the program: an open file, a pipe or a loaded BPF
  * program would live as long as we do. Standard error stays, to report on.
  */
-static void close_others(int socket, const struct sysroot *root, const struct state_dir *state,
-			 const struct journal *journal)
+static void close_others(const struct guarding *g)
 {
-	int kept[] = { STDERR_FILENO, socket, root->dir, state->dir, state->lock, journal->fd };
+	int kept[] = { STDERR_FILENO, g->socket, g->root->dir, g->state->dir, g->state->lock };
 	size_t count = sizeof(kept) / sizeof(kept[0]);
 	int null = open("/dev/null", O_RDWR);
 	if (null >= 0) {
@@ -112,10 +113,10 @@ static void stand_apart(void)
 static int carry_out(struct guarding *g, size_t first, size_t end, struct error *err)
 {
 	if (g->plan->changes[first].kind != CHANGE_KNOB)
-		return opt_in(g->root, g->journal, g->plan, first, end, g->results, err);
+		return opt_in(g->root, &g->journal, g->plan, first, end, g->results, err);
 	int rc = 0;
 	for (size_t i = first; !rc && i < end; i++)
-		rc = knob_change(g->root, g->journal, &g->plan->changes[i], i, &g->results[i], err);
+		rc = knob_change(g->root, &g->journal, &g->plan->changes[i], i, &g->results[i], err);
 	return rc;
 }
 
@@ -123,7 +124,7 @@ static int restore(struct guarding *g, bool keep_opt_ins, struct restore_tally *
 {
 	const struct restore_filter filter = { .opt_ins = !keep_opt_ins };
 	*tally = (struct restore_tally){ .results = g->results };
-	restore_journal(g->root, g->journal, &filter, restore_count, tally);
+	restore_journal(g->root, &g->journal, &filter, restore_count, tally);
 	return restore_outcome(tally, err);
 }
 
@@ -156,11 +157,10 @@ static void report_loss(const struct restore_tally *tally, const struct error *e
 /* Take orders until the last one, or until nobody gives any more. */
 static void serve(struct guarding *g)
 {
-	struct message order = { .kind = MESSAGE_READY };
 	struct restore_tally tally;
+	struct message order;
 	struct error err = { 0 };
 
-	send_message(g->socket, &order);
 	while (receive_message(g->socket, &order)) {
 		if (order.kind == MESSAGE_FINISH) {
 			int rc = restore(g, order.keep_opt_ins, &tally, &err);
@@ -173,24 +173,49 @@ static void serve(struct guarding *g)
 	report_loss(&tally, &err, restore(g, false, &tally, &err) != 0);
 }
 
+static int get_ready(struct guarding *g, struct error *err)
+{
+	char boot[BOOT_ID_BYTES];
+	g->results = calloc(g->plan->count ? g->plan->count : 1, sizeof(*g->results));
+	if (!g->results)
+		return fail(err, EXIT_FAILED, "out of memory");
+	boot_id(g->root, boot);
+	return journal_create(&g->journal, g->state, boot, err);
+}
+
 __attribute__((noreturn))
 static void guard(struct guarding *g)
 {
-	g->results = calloc(g->plan->count ? g->plan->count : 1, sizeof(*g->results));
-	if (!g->results)
-		_exit(EXIT_FAILED);		/* before it stood ready: the program sees it and gives up */
-	serve(g);
-	journal_close_settled(g->journal);
+	struct message ready = { .kind = MESSAGE_READY };
+	stand_apart();
+	close_others(g);
+	ready.rc = get_ready(g, &ready.error);
+	memcpy(ready.journal, g->journal.name, sizeof(ready.journal));
+	send_message(g->socket, &ready);
+	if (!ready.rc) {
+		serve(g);
+		journal_close_settled(&g->journal);
+	}
 	free(g->results);
 	_exit(EXIT_DONE);
 }
 
 /* ---- the program's side ---- */
 
-int guardian_start(struct guardian *ret, const struct sysroot *root, const struct state_dir *state,
-		   struct journal *journal, const struct plan *plan, struct error *err)
+static int take_ready(struct guardian *guardian, struct error *err)
 {
 	struct message message;
+	if (!receive_message(guardian->socket, &message))
+		return fail(err, EXIT_FAILED, "the guardian did not start: without it nothing is changed");
+	if (message.rc && err)
+		*err = message.error;
+	memcpy(guardian->journal, message.journal, sizeof(guardian->journal));
+	return message.rc;
+}
+
+int guardian_start(struct guardian *ret, const struct sysroot *root, const struct state_dir *state,
+		   const struct plan *plan, struct error *err)
+{
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
 		return fail_errno(err, "make a socket for", "the guardian", NULL);
@@ -202,18 +227,16 @@ int guardian_start(struct guardian *ret, const struct sysroot *root, const struc
 		return rc;
 	}
 	if (ret->pid == 0) {
-		struct guarding g = { .socket = ends[1], .root = root, .journal = journal, .plan = plan };
+		struct guarding g = { .socket = ends[1], .root = root, .state = state, .plan = plan };
 		close(ends[0]);		/* else we would never see the program hang up */
-		stand_apart();
-		close_others(ends[1], root, state, journal);
 		guard(&g);
 	}
 	close(ends[1]);
 	ret->socket = ends[0];
-	if (receive_message(ret->socket, &message))
-		return 0;
-	guardian_end(ret);
-	return fail(err, EXIT_FAILED, "the guardian did not start: without it nothing is changed");
+	int rc = take_ready(ret, err);
+	if (rc)
+		guardian_end(ret);
+	return rc;
 }
 
 /* Give an order and take in what came of it. */

@@ -22,11 +22,12 @@
 struct guardian {
 	pid_t pid;
 	int socket;
+	char journal[JOURNAL_NAME_BYTES];
 };
 
-/* Fork it; it owns the journal from here on. Returns when it stands ready. */
+/* Fork it. Returns when it has made its journal and stands ready. */
 int guardian_start(struct guardian *ret, const struct sysroot *root, const struct state_dir *state,
-		   struct journal *journal, const struct plan *plan, struct error *err);
+		   const struct plan *plan, struct error *err);
 
 /*
  * Have it make the changes from `first` up to `end`. `results` is indexed as

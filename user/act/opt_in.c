@@ -53,6 +53,9 @@ static void accept_record(struct opting *o, size_t record)
 
 /* ---- what is to be done ---- */
 
+static const char too_sparse[] = "it reserves far more address space than it uses: ksmd would go through all of it, and so "
+	"would taking it back, for minutes";
+
 static int add_ranges(struct opting *o, struct record record, const struct ranges *ranges, struct error *err)
 {
 	int rc = 0;
@@ -64,33 +67,41 @@ static int add_ranges(struct opting *o, struct record record, const struct range
 	return rc;
 }
 
-static int intend_madvise(struct opting *o, const struct process *t, struct record record, struct error *err)
+static int intend_madvise(struct opting *o, const struct process *p, struct record record, struct error *err)
 {
 	const struct change *change = &o->plan->changes[record.change];
 	struct change_result *result = &o->results[record.change];
 	struct ranges ranges;
-	const char *wrong = process_not_mergeable(t, change->start, change->end, &ranges);
+	const char *wrong = process_not_mergeable(p, change->start, change->end, &ranges);
 	int rc = 0;
 
 	record.kind = RECORD_MADVISE;
-	if (wrong)
+	if (wrong && process_ended(o->root, record.pid, record.start_ticks))
+		result_set(result, CHANGE_GONE, "the process has ended");
+	else if (wrong)
 		result_set(result, CHANGE_REFUSED, "%s", wrong);
 	else if (!ranges.count)
 		result_set(result, CHANGE_DONE, "was mergeable already");
+	else if (process_too_sparse(p, change->start, change->end))
+		result_set(result, CHANGE_REFUSED, "%s", too_sparse);
 	else
 		rc = add_ranges(o, record, &ranges, err);
 	ranges_free(&ranges);
 	return rc;
 }
 
-static int intend_prctl(struct opting *o, const struct process *t, struct record record, struct error *err)
+static int intend_prctl(struct opting *o, const struct process *p, struct record record, struct error *err)
 {
 	struct ranges found;
-	if (value_or(t->task.ksm.merge_any, 0)) {
+	if (value_or(p->task.ksm.merge_any, 0)) {
 		result_set(&o->results[record.change], CHANGE_DONE, "was opted in already");
 		return 0;
 	}
-	if (!process_mergeable(t, 0, UINT64_MAX, &found))
+	if (process_too_sparse(p, 0, UINT64_MAX)) {
+		result_set(&o->results[record.change], CHANGE_REFUSED, "%s", too_sparse);
+		return 0;
+	}
+	if (!process_mergeable(p, 0, UINT64_MAX, &found))
 		return fail(err, EXIT_FAILED, "out of memory for the mappings of %d", record.pid);
 	record.kind = RECORD_FOUND;
 	int rc = add_ranges(o, record, &found, err);
@@ -178,11 +189,11 @@ static int call_all(struct opting *o, struct injection *in, struct error *err)
 
 /* ---- what came of it ---- */
 
-static void verify_madvise(struct opting *o, const struct process *t, size_t record)
+static void verify_madvise(struct opting *o, const struct process *p, size_t record)
 {
 	const struct record *r = &o->journal->records[record];
 	struct ranges mergeable;
-	if (!process_mergeable(t, r->start, r->end, &mergeable))
+	if (!process_mergeable(p, r->start, r->end, &mergeable))
 		return;		/* out of memory: the record stays open, to be taken back */
 	if (mergeable.count)
 		accept_record(o, record);

@@ -10,6 +10,8 @@
 #include "sys/ksm_read.h"
 #include "sys/proc.h"
 
+#define SPARSE_PAGES (1ull << 26)
+#define SPARSE_RATIO 8
 #define MARGIN_PART 50			/* of the machine's memory stays free when something is unmerged */
 
 static enum known look_task(struct task *ret, const struct sysroot *root, pid_t pid, uint64_t start_ticks,
@@ -22,6 +24,14 @@ static enum known look_task(struct task *ret, const struct sysroot *root, pid_t 
 	return known;
 }
 
+/* A process that is ending has given up its memory before it is a zombie. */
+static bool has_no_memory(const struct sysroot *root, const struct task *task)
+{
+	char first[2];
+	return !task->kernel_thread && sysroot_read(root, first, sizeof(first), "proc/%d/maps", task->pid) == KNOWN &&
+	       !first[0];
+}
+
 enum known process_look(struct process *ret, const struct sysroot *root, pid_t pid, uint64_t start_ticks)
 {
 	sample_init(&ret->sample);
@@ -29,6 +39,8 @@ enum known process_look(struct process *ret, const struct sysroot *root, pid_t p
 	enum known known = look_task(&ret->task, root, pid, start_ticks, &ret->sample);
 	if (known == KNOWN)
 		known = proc_areas(root, pid, 0, &ret->sample);
+	if (known == KNOWN && !ret->sample.areas_count && has_no_memory(root, &ret->task))
+		known = GONE;
 	if (known != KNOWN)
 		process_free(ret);
 	return known;
@@ -41,7 +53,7 @@ bool process_ended(const struct sysroot *root, pid_t pid, uint64_t start_ticks)
 	sample_init(&names);
 	enum known known = look_task(&task, root, pid, start_ticks, &names);
 	sample_free(&names);
-	return known == GONE;
+	return known == GONE || (known == KNOWN && has_no_memory(root, &task));
 }
 
 void process_free(struct process *process)
@@ -83,12 +95,12 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-const char *process_not_mergeable(const struct process *t, uint64_t start, uint64_t end, struct ranges *ret)
+const char *process_not_mergeable(const struct process *p, uint64_t start, uint64_t end, struct ranges *ret)
 {
 	uint64_t at = start;
 	*ret = (struct ranges){ 0 };
-	for (size_t i = 0; i < t->sample.areas_count && at < end; i++) {
-		const struct area *area = &t->sample.areas[i];
+	for (size_t i = 0; i < p->sample.areas_count && at < end; i++) {
+		const struct area *area = &p->sample.areas[i];
 		if (area->end <= at)
 			continue;
 		if (area->start > at)
@@ -103,11 +115,24 @@ const char *process_not_mergeable(const struct process *t, uint64_t start, uint6
 	return at < end ? "it is not all mapped any more" : NULL;
 }
 
-bool process_mergeable(const struct process *t, uint64_t start, uint64_t end, struct ranges *ret)
+bool process_too_sparse(const struct process *p, uint64_t start, uint64_t end)
+{
+	uint64_t span = 0, present = 0;
+	for (size_t i = 0; i < p->sample.areas_count; i++) {
+		const struct area *area = &p->sample.areas[i];
+		if (area->class != AREA_CANDIDATE || area->end <= start || area->start >= end)
+			continue;
+		span += (earlier(area->end, end) - later(area->start, start)) / p->sample.machine.page_bytes;
+		present += area->present_pages + area->swapped_pages;
+	}
+	return span > SPARSE_PAGES && span / SPARSE_RATIO > present;
+}
+
+bool process_mergeable(const struct process *p, uint64_t start, uint64_t end, struct ranges *ret)
 {
 	*ret = (struct ranges){ 0 };
-	for (size_t i = 0; i < t->sample.areas_count; i++) {
-		const struct area *area = &t->sample.areas[i];
+	for (size_t i = 0; i < p->sample.areas_count; i++) {
+		const struct area *area = &p->sample.areas[i];
 		if (!(area->flags & AREA_MERGEABLE) || area->end <= start || area->start >= end)
 			continue;
 		if (!ranges_add(ret, later(area->start, start), earlier(area->end, end)))
@@ -125,23 +150,23 @@ static struct value sum(struct value a, struct value b)
 	return is_known(b) ? value_of(a.number + b.number) : b;
 }
 
-struct value process_unmerge_bytes(const struct process *t, const struct sysroot *root)
+struct value process_unmerge_bytes(const struct process *p, const struct sysroot *root)
 {
-	struct value pages = t->task.ksm.merging_pages;
+	struct value pages = p->task.ksm.merging_pages;
 	if (!is_known(pages))
-		pages = sysroot_number(root, "proc/%d/ksm_merging_pages", t->task.pid);
+		pages = sysroot_number(root, "proc/%d/ksm_merging_pages", p->task.pid);
 	if (!is_known(pages))
 		pages = sum(ksm_knob_read(root, KNOB_PAGES_SHARING), ksm_knob_read(root, KNOB_PAGES_SHARED));
 	if (!is_known(pages))
 		return pages;
 	/* mappings of the zero page get a frame each too; a kernel that does not count them (< 6.6) has none */
-	return value_of((pages.number + value_or(t->task.ksm.zero_pages, 0)) * sysconf(_SC_PAGESIZE));
+	return value_of((pages.number + value_or(p->task.ksm.zero_pages, 0)) * sysconf(_SC_PAGESIZE));
 }
 
-int process_can_unmerge(const struct process *t, const struct sysroot *root, struct error *err)
+int process_can_unmerge(const struct process *p, const struct sysroot *root, struct error *err)
 {
 	struct machine machine;
-	struct value need = process_unmerge_bytes(t, root);
+	struct value need = process_unmerge_bytes(p, root);
 	proc_machine(root, &machine);
 	if (!is_known(need) || !is_known(machine.available_bytes) || !is_known(machine.total_bytes))
 		return fail(err, EXIT_FAILED, "not unmerged: how much memory it needs, or how much there is, can't be read");

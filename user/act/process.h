@@ -46,6 +46,15 @@ void ranges_free(struct ranges *ranges);
  */
 const char *process_not_mergeable(const struct process *process, uint64_t start, uint64_t end, struct ranges *ret);
 
+/*
+ * Is there much more address space than memory in [start, end)? The kernel
+ * goes through a mergeable mapping page by page of address space, ksmd in each
+ * scan as well as an unmerge (150 ns a page, measured on 6.18): what a sanitizer
+ * or a language runtime only reserves would keep both busy for minutes. Of
+ * what KSM takes; up to 2^26 pages (256 GiB of 4 KiB) are never too many.
+ */
+bool process_too_sparse(const struct process *process, uint64_t start, uint64_t end);
+
 /* The mergeable parts of [start, end), whatever is between them. False: out of memory. */
 bool process_mergeable(const struct process *process, uint64_t start, uint64_t end, struct ranges *ret);
 

@@ -67,13 +67,13 @@ int ksm_knob_write(const struct sysroot *root, enum knob knob, int64_t value, st
 	if (check_value(knob, value, err))
 		return -(int)EXIT_FAILED;
 	char path[96], text[32];
-	snprintf(path, sizeof(path), KSM_DIRECTORY "/%s", knobs[knob].name);
+	snprintf(path, sizeof(path), "/" KSM_DIRECTORY "/%s", knobs[knob].name);
 	if (knob == KNOB_ADVISOR_MODE)
 		snprintf(text, sizeof(text), "%s\n", advisor_mode_name(value));
 	else
 		snprintf(text, sizeof(text), "%" PRId64 "\n", value);
 
-	scoped_fd int fd = sysroot_open_write(root, path);
+	scoped_fd int fd = sysroot_open_write(root, path + 1);
 	if (fd < 0)
 		return fail_write(knob, path, -fd, err);
 	/* A captured tree has plain files: a shorter number must not leave the tail of a longer one. */
