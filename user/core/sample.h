@@ -124,6 +124,7 @@ struct sample {
 	double seconds;			/* how long the look took */
 	double settle_seconds;		/* distance of the two looks; 0: one look */
 	enum reader_kind reader;
+	const char *reader_why;		/* why it is not the direct map; NULL where it is, or was not asked for; static */
 	uint64_t frames_read;		/* contents read, both looks together */
 	struct machine machine;
 	struct engine engine;

@@ -50,12 +50,12 @@ static int read_contents(struct sample *s, const struct sysroot *root, const str
 
 	if (!pagemap_shows_frames(root, s->machine.page_bytes))
 		return fail(err, EXIT_NOT_PERMITTED, "read /proc/self/pagemap: frame numbers are hidden: run as root, or with CAP_SYS_ADMIN");
-	int rc = content_open(&content, o->reader, NULL, err);
+	int rc = content_open(&content, o->reader, &s->reader_why, err);
 	if (!rc)
 		rc = look_begin(&look, s, root, content, o, err);
 	if (!rc) {
-		s->reader = content_reader(content);
 		rc = both_looks(look, start, o, err);
+		s->reader = content_reader(content);
 	}
 	look_end(look);
 	content_close(content);

@@ -42,6 +42,8 @@ static void looked(struct json *j, const struct sample *s)
 	json_u64(j, "bytes", s->frames_read * s->machine.page_bytes);
 	json_double(j, "seconds", s->seconds);
 	json_string(j, "reader", reader_name(s->reader));
+	if (s->reader_why)
+		json_string(j, "reader_why", s->reader_why);
 	json_double(j, "settle_seconds", s->settle_seconds);
 	json_u64(j, "page_bytes", s->machine.page_bytes);
 	json_end_object(j);

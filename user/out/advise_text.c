@@ -2,6 +2,7 @@
 /* The report for people: the verdict first, then where it comes from, then what to do. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/units.h"
@@ -22,6 +23,14 @@ struct report {
 static void heading(struct report *r, const char *title)
 {
 	text_printf(r->out, "\n%s%s%s\n", r->style->colour ? "\033[1m" : "", title, r->style->colour ? "\033[0m" : "");
+}
+
+/* A heading whose columns stand over those of rows(). */
+static void rows_heading(struct report *r, const char *title)
+{
+	char line[96];
+	snprintf(line, sizeof(line), "%-36s %12s  %10s  %7s", title, "frames", "bytes", "share");
+	heading(r, line);
 }
 
 static int64_t bytes_of(const struct report *r, double frames)
@@ -64,6 +73,8 @@ static void looked(struct report *r)
 		    s->tasks_count, s->tasks_count == 1 ? "" : "es",
 		    show_bytes(bytes_of(r, r->model->frames.candidate)).text, show_count(r->model->frames.candidate).text,
 		    show_seconds(s->seconds).text, readers[s->reader]);
+	if (s->reader_why)
+		text_printf(r->out, " (%s)", s->reader_why);
 	if (s->settle_seconds > 0)
 		text_printf(r->out, "; two looks %s apart", show_seconds(s->settle_seconds).text);
 	text_puts(r->out, "; exact count\n");
@@ -118,7 +129,7 @@ static void rows(struct report *r, const struct row *list, size_t count)
 		text_printf(r->out, "  %-34s %12s  %10s  %7s%s%s\n", list[i].name, show_count(list[i].frames).text,
 			    show_bytes(bytes_of(r, list[i].frames)).text,
 			    show_share(list[i].frames, r->model->frames.candidate).text,
-			    list[i].note ? "  " : "", list[i].note ? list[i].note : "");
+			    list[i].note && *list[i].note ? "  " : "", list[i].note ? list[i].note : "");
 	}
 }
 
@@ -131,7 +142,7 @@ static void rows(struct report *r, const struct row *list, size_t count)
 static void composition(struct report *r)
 {
 	const struct frame_counts *f = &r->model->frames;
-	heading(r, "Memory                                     frames       bytes    share");
+	rows_heading(r, "Memory");
 	composition_bar(r);
 	ROWS(r,
 	     { "candidates", f->candidate, NULL },
@@ -148,7 +159,7 @@ static void composition(struct report *r)
 static void duplicates(struct report *r)
 {
 	const struct duplicate_counts *d = &r->model->duplicates;
-	heading(r, "Duplicates");
+	rows_heading(r, "Duplicates");
 	ROWS(r,
 	     { "all (exact)", d->frames, NULL },
 	     { "  within processes", d->within_processes, NULL },
@@ -169,7 +180,7 @@ static void refused(struct report *r)
 		sum += f->not_mergeable[c];
 	if (!sum)
 		return;
-	heading(r, "What KSM cannot take");
+	rows_heading(r, "What KSM cannot take");
 	ROWS(r,
 	     { "shared memory (MAP_SHARED, memfd)", f->not_mergeable[AREA_SHARED], "" },
 	     { "hugetlb", f->not_mergeable[AREA_HUGETLB], "" },
