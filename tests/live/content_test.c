@@ -313,6 +313,12 @@ static void zeros(struct test *t)
 	looked_free(&l);
 }
 
+/* Each position relative to a hole that two pages read together can have. */
+static bool is_hole(size_t i)
+{
+	return i % 5 == 1 || i % 5 == 2;
+}
+
 /* Pages that are not there, between pages that are: no error, and no neighbour suffers. */
 static void holes(struct test *t)
 {
@@ -323,13 +329,15 @@ static void holes(struct test *t)
 
 	fill(t, memory, COUNT, 7);
 	frames_of(t, getpid(), memory, COUNT, l.pages);
-	for (size_t i = 0; i < COUNT; i += 3) {
+	for (size_t i = 0; i < COUNT; i++) {
+		if (!is_hole(i))
+			continue;
 		munmap(memory + i * t->page_bytes, t->page_bytes);
 		l.pages[i].pfn = i % 2 ? 0 : 1ull << 40;	/* none, and one that no machine has */
 	}
 	int rc = content_hash(t->content, getpid(), l.pages, COUNT, l.hashes, l.read, NULL);
 	for (size_t i = 0; i < COUNT; i++) {
-		if (i % 3 == 0)
+		if (is_hole(i))
 			wrong += l.read[i] || l.hashes[i];
 		else
 			wrong += !l.read[i] ||
