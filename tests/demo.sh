@@ -57,7 +57,10 @@ apply() {
 	say "3. Carry it out: opt these processes in, let the engine run until it has converged, stop it."
 	command_line "ksm-advise --pid $pids --apply"
 	"$build/ksm-advise" --state-dir "$work/state" --pid "$pids" --settle 0 --apply --for 240 --format json \
-		>"$work/applied.json" 9>&- || stop_here $? "ksm-advise could not carry it out"
+		>"$work/applied.json" 2>"$work/plan" 9>&- || stop_here $? "ksm-advise could not carry it out: $(<"$work/plan")"
+	head -n 4 "$work/plan"
+	tell "…"
+	grep -v '^  process' "$work/plan" | tail -n +2
 	predicted=$(jq .applied.predicted_bytes "$work/applied.json")
 	actual=$(jq .applied.actual_bytes "$work/applied.json")
 	kernel=$((($(saved_pages) - saved_before) * page_bytes))
@@ -72,7 +75,9 @@ apply() {
 undo() {
 	say "4. Take it back."
 	command_line "ksm-advise --pid $pids --undo"
-	"$build/ksm-advise" --state-dir "$work/state" --pid "$pids" --undo 9>&- || stop_here $? "ksm-advise could not undo it"
+	"$build/ksm-advise" --state-dir "$work/state" --pid "$pids" --undo >"$work/undo" 9>&- || stop_here $? "ksm-advise could not undo it"
+	head -n 3 "$work/undo"
+	tell "…"
 	"$build/ksm-advise" --state-dir "$work/state" --pid "$pids" --settle 0 --format json >"$work/undone.json" 9>&-
 	left=$(jq .frames.merged "$work/undone.json")
 	changed=$(diff "$work/settings" <(settings))

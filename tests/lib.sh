@@ -96,19 +96,24 @@ saved_pages() {
 	echo $(($(<"$ksm/pages_sharing") + zero))
 }
 
-# Let the engine run, fast, until all is merged that is opted in, and stop it. Merged pages stay merged.
-merge_now() {
-	local until
+# The engine at full pace, whatever its settings were.
+run_engine_fast() {
 	[ -e "$ksm/advisor_mode" ] && set_ksm advisor_mode none
 	[ -e "$ksm/smart_scan" ] && set_ksm smart_scan 0
 	set_ksm pages_to_scan 20000
 	set_ksm sleep_millisecs 1
 	set_ksm run 1
-	until=$(($(get_ksm full_scans) + 4))
-	wait_for 120 full_scans_reach "$until" || return 1
+}
+
+# Let it run until all is merged that is opted in, and stop it. Merged pages stay merged.
+merge_now() {
+	local last
+	run_engine_fast
+	last=$(($(get_ksm full_scans) + 4))
+	wait_for 120 has_scanned "$last" || return 1
 	set_ksm run 0
 }
-full_scans_reach() { [ "$(get_ksm full_scans)" -ge "$1" ]; }
+has_scanned() { [ "$(get_ksm full_scans)" -ge "$1" ]; }
 
 # ---- life --------------------------------------------------------------------
 
@@ -135,11 +140,24 @@ begin() {
 	work=$(mktemp -d)
 	chmod 755 "$work"
 	settings >"$work/settings"
-	merged_at_start=$(get_ksm pages_shared)
 	trap end EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
+	forget_ended
+	merged_at_start=$(get_ksm pages_shared)
 }
+
+# A stopped engine goes on counting the merged pages of processes that have ended, until it passes by.
+forget_ended() {
+	local last
+	[ "$(get_ksm run)" != 1 ] && [ "$(get_ksm pages_shared)" -gt 0 ] || return 0
+	run_engine_fast
+	last=$(($(get_ksm full_scans) + 2))
+	# With nobody left to scan there are no more scans to wait for.
+	wait_for 30 forgot "$last"
+	settings_restore "$work/settings"
+}
+forgot() { has_scanned "$1" || [ "$(get_ksm pages_shared)" -eq 0 ]; }
 
 end() {
 	local status=$? command
@@ -155,10 +173,10 @@ end() {
 	exit $((status ? status : failures > 0))
 }
 
-# A stopped engine remembers merged pages of processes that have ended. Where nothing was merged before us, let it
-# forget them: some settings can't be changed until it does.
+# Where nothing was merged before us, let the engine forget what it merged for us: some settings can't be changed
+# until it does.
 forget_merged() {
-	[ "$merged_at_start" -eq 0 ] && [ "$(get_ksm pages_shared)" -gt 0 ] && set_ksm run 2
+	[ "${merged_at_start:-1}" -eq 0 ] && [ "$(get_ksm pages_shared)" -gt 0 ] && set_ksm run 2
 	return 0
 }
 

@@ -11,9 +11,8 @@ make_memory --stop --seed 22 --common 103 --unique 59 --mergeable --fork 2 --cow
 make_memory --stop --seed 21 --common 107 --unique 53 && third=$made_pid
 all=$first,$second,$third
 
-before=$(get_ksm pages_sharing)
 merge_now || bail "the engine did not complete four scans in two minutes"
-[ $(($(get_ksm pages_sharing) - before)) -gt 900 ] || bail "the engine merged only $(get_ksm pages_sharing) pages"
+at_least "the engine merged, in pages" "$(get_ksm pages_sharing)" 900
 agrees "merged pages" "$all"
 agrees "merged pages of one process" "$first"
 holds "there are merged frames in it" '.frames.merged > 300' "$work/advise.json"

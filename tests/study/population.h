@@ -268,19 +268,27 @@ static inline struct population_made population_make(const struct population_kin
 	return p;
 }
 
-/* Σ n² / D: how much sharing probes adds to the variance of a plain count. */
-static inline double population_inflation(const struct population_made *p)
+struct probe_sharing {
+	double inflation;		/* V = Σ n² / D: what sharing probes adds to the variance of a plain count */
+	uint32_t shared;		/* groups of more than one content */
+};
+
+static inline struct probe_sharing population_sharing(const struct population_made *p)
 {
 	double *size = calloc(p->groups, sizeof(*size)), squares = 0;
+	struct probe_sharing ret = { 0 };
 	if (!size)
 		abort();
 	for (size_t i = 0; i < p->count; i++)
 		if (i == 0 || p->holdings[i].content != p->holdings[i - 1].content)
 			size[p->holdings[i].group]++;
-	for (uint32_t g = 0; g < p->groups; g++)
+	for (uint32_t g = 0; g < p->groups; g++) {
 		squares += size[g] * size[g];
+		ret.shared += size[g] > 1;
+	}
 	free(size);
-	return squares / p->contents;
+	ret.inflation = squares / p->contents;
+	return ret;
 }
 
 #endif

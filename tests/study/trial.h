@@ -15,11 +15,11 @@
 struct trial_measure {
 	double squares;			/* of errors, in points of N */
 	double *errors;			/* per run, absolute, in points of N */
-	uint32_t covered, covered_first;	/* of all runs, of the first `first_runs` */
+	uint32_t covered;
 };
 
 struct trial {
-	uint32_t runs, first_runs;
+	uint32_t runs;
 	struct trial_measure of[TOTAL_MEASURES];
 	uint64_t class_answers[CLASS_MEASURES];	/* per owner and run */
 	uint64_t class_covered[CLASS_MEASURES];
@@ -66,11 +66,9 @@ static inline void trial_judge(struct trial *t, const struct population_made *p,
 {
 	for (unsigned int m = 0; m < TOTAL_MEASURES; m++) {
 		double points = 100 * (e->of[m].value - p->truth[m]) / (double)p->frames;
-		bool covers = trial_covers(&e->of[m], p->truth[m]);
 		t->of[m].squares += points * points;
 		t->of[m].errors[run] = fabs(points);
-		t->of[m].covered += covers;
-		t->of[m].covered_first += covers && run < t->first_runs;
+		t->of[m].covered += trial_covers(&e->of[m], p->truth[m]);
 	}
 	for (uint32_t owner = 0; owner < e->classes_count; owner++)
 		for (unsigned int m = 0; m < CLASS_MEASURES; m++) {
@@ -100,10 +98,9 @@ static inline bool trial_run(struct trial *t, const struct population_made *p, s
 	return true;
 }
 
-static inline struct trial trial_make(const struct population_made *p, double theta, uint32_t runs,
-				      uint32_t first_runs)
+static inline struct trial trial_make(const struct population_made *p, double theta, uint32_t runs)
 {
-	struct trial t = { .runs = runs, .first_runs = first_runs };
+	struct trial t = { .runs = runs };
 	struct sketch_options options = { .bytes = TRIAL_SKETCH_BYTES, .theta = theta, .phase = 12345,
 					  .probe_is_hash = p->probe_is_hash };
 	struct scout *scout = malloc(sizeof(*scout));
