@@ -3,7 +3,7 @@
 #
 # Capture what ksm-advise --sysroot reads of this system, for a golden test:
 #
-#   tests/golden/capture.sh DIR PID…
+#   tests/capture.sh DIR PID…
 #
 # DIR gets proc/ and sys/. No page contents, no environment, no command lines
 # but those of QEMU guests; host names in paths are yours to look for.
