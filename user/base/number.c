@@ -63,8 +63,6 @@ bool parse_i64(const char *text, int64_t *ret)
 	if (!digits_u64(&text, 10, &value) || !at_end(text) || value > limit)
 		return false;
 	*ret = negative ? -(int64_t)(value - 1) - 1 : (int64_t)value;
-	if (negative && value == 0)
-		*ret = 0;
 	return true;
 }
 

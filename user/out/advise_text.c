@@ -90,13 +90,24 @@ static void verdict(struct report *r)
 static void incomplete(struct report *r)
 {
 	const struct sample *s = r->sample;
+	size_t shown = 0, left = 0;
+
 	if (r->model->complete)
 		return;
 	heading(r, "This answer is partial");
-	for (size_t i = 0; i < s->missing_count; i++)
-		if (!s->missing[i].harmless)
-			text_printf(r->out, "  %s: %s (%s)\n", s->missing[i].what, known_name(s->missing[i].state),
-				    s->missing[i].why);
+	for (size_t i = 0; i < s->missing_count; i++) {
+		const struct missing *m = &s->missing[i];
+		if (m->harmless)
+			continue;
+		if (shown == FEW_ROWS && !r->style->verbose) {
+			left++;
+			continue;
+		}
+		shown++;
+		text_printf(r->out, "  %s: %s (%s)\n", m->what, known_name(m->state), m->why);
+	}
+	if (left)
+		text_printf(r->out, "  … and %zu more (--verbose)\n", left);
 }
 
 struct row {
