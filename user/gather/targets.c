@@ -97,19 +97,21 @@ static int cgroup_pids(const char *path, struct pid_list *ret, struct error *err
 
 /* ---- choosing ---- */
 
-/* Why a process can't be a target; NULL where it can. */
-static const char *unfit(enum known known, const struct task *task, bool live)
+/* Why a process can't be a target; NULL where it can. *ret_state is what is then said of its memory. */
+static const char *unfit(enum known known, const struct task *task, bool live, enum known *ret_state)
 {
+	*ret_state = known == DENIED ? DENIED : GONE;
 	if (known == DENIED)
 		return "permission denied";
 	if (known != KNOWN)
 		return "no such process";
+	if (task->state == 'Z' || task->state == 'X')
+		return "a zombie: it has ended and has no memory any more";
+	*ret_state = ABSENT;
 	if (live && task->pid == getpid())
 		return "that is ourselves";
 	if (task->kernel_thread)
 		return "a kernel thread has no memory of its own";
-	if (task->state == 'Z' || task->state == 'X')
-		return "a zombie: it has ended and has no memory any more";
 	return NULL;
 }
 
@@ -143,12 +145,13 @@ static int consider(struct sample *s, const struct choice *c, pid_t pid, bool *r
 {
 	struct task task;
 	bool named = pid_list_has(&c->named, pid);
-	const char *why = unfit(proc_task(c->root, pid, &task, s), &task, c->root->live);
+	enum known known = proc_task(c->root, pid, &task, s), state;
+	const char *why = unfit(known, &task, c->root->live, &state);
 
 	if (why && named) {
 		char what[64];
 		snprintf(what, sizeof(what), "process %d", pid);
-		sample_missing(s, what, strcmp(why, "permission denied") ? GONE : DENIED, "%s", why);
+		sample_missing(s, what, state, "%s", why);
 		*ret_named_missing = true;
 	}
 	if (why || (!named && !fits(c, &task, s)))
