@@ -197,6 +197,11 @@ static bool ready_soon(void)
 	return shared->ready;
 }
 
+static bool map_shared(int how)
+{
+	return mmap(shared, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | how, -1, 0) == shared;
+}
+
 /* ---- targets ---- */
 
 static pid_t targets[64];	/* still to be ended when a case gives up */
@@ -278,7 +283,8 @@ static const char *inject_getpid(pid_t pid)
 		rc = injection_call(injection, SYS_getppid, no_arguments, &parent, &err);
 	injection_end(injection);
 	EXPECT(!rc, "call: %s", err.text);
-	EXPECT(value == pid && parent == getpid(), "getpid gave %lld, getppid %lld", (long long)value, (long long)parent);
+	EXPECT(value == pid && parent == getpid(), "getpid gave %lld, getppid %lld", (long long)value,
+	       (long long)parent);
 	return NULL;
 }
 
@@ -326,7 +332,8 @@ static const char *refused(pid_t pid, uint64_t start_ticks, enum exit_status sta
 #define LOAD_VECTOR(index) "vmovdqu vector_" #index "(%rip), %ymm" #index "\n"
 #define CONSTANT_VECTOR(index) \
 	"vector_" #index ": .quad " #index " + 0x1234567800000000, ~" #index ", " #index " * 0x0101010101010101, 42\n" \
-	"inverse_" #index ": .quad ~(" #index " + 0x1234567800000000), " #index ", ~(" #index " * 0x0101010101010101), ~42\n"
+	"inverse_" #index ": .quad ~(" #index " + 0x1234567800000000), " #index ", " \
+	"~(" #index " * 0x0101010101010101), ~42\n"
 /* Every bit of the constant is set (carry) and none of its inverse (zero). */
 #define CHECK_VECTOR(index) \
 	"vptest vector_" #index "(%rip), %ymm" #index "\n jnc 8f\n" \
@@ -718,8 +725,8 @@ static const char *check_waiting(const struct waiting *waiting, pid_t pid)
 	       (unsigned long long)shared->handled);
 	EXPECT(shared->mask == expected_mask(waiting), "signal mask %llx", (unsigned long long)shared->mask);
 	if (waiting->event == event_none)
-		EXPECT(shared->elapsed_ns >= TIMEOUT_MS * MS && ms < TIMEOUT_MS + TOLERANCE_MS, "it took %lld ms, not %d", ms,
-		       TIMEOUT_MS);
+		EXPECT(shared->elapsed_ns >= TIMEOUT_MS * MS && ms < TIMEOUT_MS + TOLERANCE_MS,
+		       "it took %lld ms, not %d", ms, TIMEOUT_MS);
 	return NULL;
 }
 
@@ -729,8 +736,8 @@ static const char *inject_while_waiting(const struct waiting *waiting, pid_t pid
 	for (int i = 0; i < 3; i++) {
 		sleep_ms(waiting->event == event_none ? TIMEOUT_MS / 5 : 1);
 		TRY(inject_getpid(pid));
-		EXPECT(shared->elapsed_ns == 0, "the call ended with the injection: %lld, %s", (long long)shared->result,
-		       strerror(shared->error));
+		EXPECT(shared->elapsed_ns == 0, "the call ended with the injection: %lld, %s",
+		       (long long)shared->result, strerror(shared->error));
 	}
 	return NULL;
 }
@@ -804,7 +811,8 @@ static const char *test_signal_ends_read(void)
 	EXPECT(waits_in_soon(pid, SYS_read), "the target does not wait");
 	TRY(inject_with_signal(pid, SIGUSR1));
 	int status = status_of(pid);
-	EXPECT(status == 0 && shared->handled == 1, "status %x, %llu signals", status, (unsigned long long)shared->handled);
+	EXPECT(status == 0 && shared->handled == 1, "status %x, %llu signals", status,
+	       (unsigned long long)shared->handled);
 	EXPECT(shared->result == -1 && shared->error == EINTR, "read answered %lld", (long long)shared->result);
 	EXPECT(shared->code == SI_USER && shared->sender == getpid(), "the signal lost its sender");
 	return NULL;
@@ -959,7 +967,8 @@ static const char *test_stopped(void)
 		TRY(inject_getpid(pid));
 		EXPECT(is_state_soon(pid, 'T') && stands_still(), "it is not stopped any more: %c", state_of(pid));
 	}
-	EXPECT(waitpid(pid, &status, WUNTRACED | WCONTINUED | WNOHANG) == 0, "its parent saw another change: %x", status);
+	EXPECT(waitpid(pid, &status, WUNTRACED | WCONTINUED | WNOHANG) == 0, "its parent saw another change: %x",
+	       status);
 	kill(pid, SIGCONT);
 	EXPECT(grows_soon(&shared->rounds, 1), "it does not go on");
 	shared->stop = 0;
@@ -1059,7 +1068,8 @@ static void *mapping;
 static void run_mapping(void)
 {
 	char byte;
-	mapping = mmap((void *)0x20000000, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	mapping = mmap((void *)0x20000000, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+		       -1, 0);
 	memset(mapping, 1, 1 << 20);
 	shared->result = read(shared->pipe[0], &byte, 1);
 }
@@ -1419,8 +1429,8 @@ static void run_dispatched(void)
 	struct sigaction action = { .sa_sigaction = count_dispatched, .sa_flags = SA_SIGINFO };
 	sigaction(SIGSYS, &action, NULL);
 	selector = 1;
-	long rc = prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, &__executable_start, &etext - &__executable_start,
-			&selector);
+	long rc = prctl(PR_SET_SYSCALL_USER_DISPATCH, PR_SYS_DISPATCH_ON, &__executable_start,
+			&etext - &__executable_start, &selector);
 	if (rc)
 		selector = 0;
 	struct timespec time = { 0, TIMEOUT_MS * 1000000 };
@@ -1686,7 +1696,7 @@ static const char *interrupts_long_call(pid_t unused)
 	int64_t value = 0;
 	(void)unused;
 	memset(targets, 0, sizeof(targets));
-	if (mmap(shared, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != shared)
+	if (!map_shared(MAP_FIXED))
 		return "no memory of its own";
 	pid_t pid = start(run_until_told);
 	EXPECT(waits_in_soon(pid, SYS_read), "the target does not wait");
@@ -1868,7 +1878,7 @@ static const char *test_rseq(void)
 	for (int i = 0; i < 20; i++) {
 		uint64_t before = shared->rounds;
 		TRY(inject_getpid(pid));
-		EXPECT(grows_soon(&shared->rounds, before + 1 - shared->rounds), "the section was not aborted after a stop");
+		EXPECT(grows_soon(&shared->rounds, before + 1 - shared->rounds), "the section was not aborted");
 		before = shared->rounds;
 		kill(pid, SIGUSR1);
 		EXPECT(grows_soon(&shared->rounds, before + 1 - shared->rounds), "the kernel lost the section");
@@ -1899,8 +1909,8 @@ static const char *test_stepping(void)
 	shared->stop = 0;
 	int status = status_of(pid);
 	EXPECT(status == 0 && shared->ready, "status %x", status);
-	EXPECT(shared->handled >= shared->rounds * 3 && shared->handled <= shared->rounds * 3 + 6, "%llu steps in %llu rounds",
-	       (unsigned long long)shared->handled, (unsigned long long)shared->rounds);
+	unsigned long long steps = shared->handled, rounds = shared->rounds;
+	EXPECT(steps >= rounds * 3 && steps <= rounds * 3 + 6, "%llu steps in %llu rounds", steps, rounds);
 	return NULL;
 }
 
@@ -1950,7 +1960,8 @@ static const char *test_many(void)
 		int rc = injection_call(injection, SYS_getpid, no_arguments, &value, &err);
 		stopped[i] = injection_stopped_ns(injection);
 		injection_end(injection);
-		EXPECT(!rc && value == pid && !shared->bad, "injection %d: %s", i, rc ? err.text : "something got lost");
+		EXPECT(!rc && value == pid && !shared->bad, "injection %d: %s", i,
+		       rc ? err.text : "something got lost");
 	}
 	EXPECT(grows_soon(&shared->rounds, 3), "the target does not go on");
 	shared->stop = 0;
@@ -2048,8 +2059,7 @@ int main(int argc, char **argv)
 
 	if (!strcmp(wanted, "--execed"))
 		return 42;
-	if (mmap(shared, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
-	    != shared)
+	if (!map_shared(MAP_FIXED_NOREPLACE))
 		return 1;
 	bool with_long_call = strstr(long_call, wanted);
 	struct child child = { 0 };

@@ -161,8 +161,7 @@ int injection_begin(struct injection **ret, pid_t pid, uint64_t start_ticks, str
 
 	*ret = NULL;
 	if (!arch)
-		return fail(err, EXIT_KERNEL_CANNOT, "run a system call in process %d: not supported on this architecture, "
-			    "only on x86-64", pid);
+		return fail(err, EXIT_KERNEL_CANNOT, "run a system call in process %d: only supported on x86-64", pid);
 	if (pid <= 0 || pid == getpid())
 		return fail(err, EXIT_FAILED, "process %d: a system call can't be injected into %s", pid,
 			    pid <= 0 ? "what is not a process" : "ourselves");

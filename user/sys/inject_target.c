@@ -17,6 +17,7 @@
 #define PF_IO_WORKER 0x00000010		/* include/linux/sched.h */
 #define PF_USER_WORKER 0x00004000	/* vhost, since 6.4 */
 #define PF_KTHREAD 0x00200000
+#define PF_NOT_OF_THE_PROGRAM (PF_IO_WORKER | PF_USER_WORKER | PF_KTHREAD)
 #define THREADS_LOOKED_AT 64		/* enough to find one that sleeps well, and bounded */
 #define SCAN_BYTES 65536		/* of each executable mapping */
 
@@ -77,7 +78,8 @@ int target_verify(const struct sysroot *root, const struct inject_target *target
 	if (target->start_ticks && stat.start_ticks != target->start_ticks)
 		return fail(err, EXIT_FAILED, "process %d: it ended, and another one has its number now", target->pid);
 	if (stat.flags & PF_KTHREAD)
-		return fail(err, EXIT_FAILED, "process %d: it is a kernel thread: nothing can be run in it", target->pid);
+		return fail(err, EXIT_FAILED, "process %d: it is a kernel thread: nothing can be run in it",
+			    target->pid);
 	if (target->thread &&
 	    sysroot_read(root, text, sizeof(text), "proc/%d/task/%d/stat", target->pid, target->thread) != KNOWN)
 		return fail_gone(target->pid, err);
@@ -121,7 +123,7 @@ static int thread_cost(const struct sysroot *root, pid_t pid, pid_t thread)
 	struct stat_file stat;
 	uint64_t arguments[6];
 	if (sysroot_read(root, text, sizeof(text), "proc/%d/task/%d/stat", pid, thread) != KNOWN ||
-	    !parse_stat(text, &stat) || strchr("ZX", stat.state) || (stat.flags & (PF_KTHREAD | PF_IO_WORKER | PF_USER_WORKER)))
+	    !parse_stat(text, &stat) || strchr("ZX", stat.state) || (stat.flags & PF_NOT_OF_THE_PROGRAM))
 		return -1;
 	if (strchr("DtP", stat.state))
 		return NEEDS_MENDING + 1;	/* may not stop in time */
@@ -150,7 +152,8 @@ static int choose_thread(const struct sysroot *root, struct inject_target *targe
 		}
 	}
 	if (best == INT32_MAX)
-		return fail(err, EXIT_FAILED, "process %d: it has ended and waits for its parent (a zombie)", target->pid);
+		return fail(err, EXIT_FAILED, "process %d: it has ended and waits for its parent (a zombie)",
+			    target->pid);
 	return 0;
 }
 
@@ -170,7 +173,8 @@ static uint64_t scan(int memory, const struct arch *arch, uint64_t start, uint64
  * The vDSO is preferred: it has the instruction on every kernel and is never paged out. Writable mappings may change
  * under us and are left out. By the thread, since a leader that ended before its threads shows no mappings.
  */
-static uint64_t find_instruction(const struct sysroot *root, const struct arch *arch, const struct inject_target *target)
+static uint64_t find_instruction(const struct sysroot *root, const struct arch *arch,
+				 const struct inject_target *target)
 {
 	int maps = sysroot_openf(root, "proc/%d/task/%d/maps", target->pid, target->thread);
 	scoped_file FILE *file = maps < 0 ? NULL : fdopen(maps, "r");

@@ -14,8 +14,9 @@
  * During a call all signals are blocked, so that they stay queued, but for
  * those that a fault raises: a blocked one of these would make the kernel reset
  * the handler and kill. A signal of that kind that is the program's own, because
- * it was queued before or because somebody sent it, is blocked when it shows up, which makes the kernel queue it again. SIGSTOP can't be blocked
- * and is passed on: the thread goes on for us, and stops when we let go.
+ * it was queued before or because somebody sent it, is blocked when it shows up,
+ * which makes the kernel queue it again. SIGSTOP can't be blocked and is passed
+ * on: the thread goes on for us, and stops when we let go.
  *
  * A thread in a restartable sequence (rseq) is moved to its abort handler. The
  * kernel would do that when it next runs, since it was preempted, but forgets
@@ -169,8 +170,8 @@ static enum stop run_until(struct tracee *tracee, int how, enum stop wanted, uin
 
 static int fail_ended(const struct tracee *tracee, struct error *err)
 {
-	return fail(err, EXIT_FAILED, "process %d: it ended or executed another program while a call was being run in it",
-		    tracee->target.pid);
+	return fail(err, EXIT_FAILED, "process %d: it ended or executed another program while a call was to be "
+		    "run in it", tracee->target.pid);
 }
 
 static int fail_late(const struct tracee *tracee, struct error *err)
@@ -254,7 +255,8 @@ static int examine(struct tracee *tracee, struct error *err)
 			    tracee->target.pid);
 	if (request(tracee, PTRACE_GETSIGMASK, sizeof(tracee->own_mask), (uintptr_t)&tracee->own_mask))
 		return fail_errno(err, "read the signal mask of", "the process", NULL);
-	if (!tracee->target.instruction || !peek(tracee, tracee->target.instruction, instruction, arch->instruction_bytes) ||
+	if (!tracee->target.instruction ||
+	    !peek(tracee, tracee->target.instruction, instruction, arch->instruction_bytes) ||
 	    memcmp(instruction, arch->instruction, arch->instruction_bytes))
 		return fail(err, EXIT_FAILED, "process %d: no system call instruction is mapped in it, or it has just "
 			    "executed another program", tracee->target.pid);
@@ -383,7 +385,8 @@ int trace_call(struct tracee *tracee, long number, const uint64_t arguments[6], 
 			bring_home(tracee, monotonic_ns() + STOP_WITHIN_NS);
 		if (tracee->away)
 			return fail_late(tracee, err);
-		int rc = send_away(tracee, number, arguments) ? fail_ended(tracee, err) : make_call(tracee, ret_value, err);
+		int rc = send_away(tracee, number, arguments) ? fail_ended(tracee, err) :
+			 make_call(tracee, ret_value, err);
 		bring_home(tracee, monotonic_ns() + STOP_WITHIN_NS);
 		if (rc || !was_interrupted(*ret_value))
 			return rc;
@@ -397,6 +400,6 @@ void trace_end(struct tracee *tracee)
 	int signal;
 	if (tracee->attached && tracee->away)
 		bring_home(tracee, 0);
-	if (tracee->standing && request(tracee, PTRACE_DETACH, 0, 0))
-		wait_stop(tracee, monotonic_ns() + STOP_WITHIN_NS, &signal);	/* killed: take its end off the kernel */
+	if (tracee->standing && request(tracee, PTRACE_DETACH, 0, 0))	/* killed: its end is for us to take */
+		wait_stop(tracee, monotonic_ns() + STOP_WITHIN_NS, &signal);
 }
