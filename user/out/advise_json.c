@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Schema ksm-advise/1; the keys are described in the man page ksm-advise(1). */
+/* Schema ksm-advise/1; the keys are described in docs/json.md. */
 #include <string.h>
 
 #include "core/doctor.h"
@@ -270,7 +270,7 @@ void advise_json(struct text *out, const struct advice *advice)
 
 	json_object(&j, NULL);
 	json_string(&j, "schema", "ksm-advise/1");
-	json_double(&j, "time", s->time_ns / 1e9);
+	json_time(&j, "time", s->time_ns);
 	json_bool(&j, "complete", m->complete);
 	missing(&j, s);
 	looked(&j, s);
