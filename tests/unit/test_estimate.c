@@ -402,7 +402,129 @@ static void test_regression_by_hand(void **state)
 	/* Leverages 1/18, 1/18, 16/18: residuals -2/3 × 18/17, twice, and 1/3 × 18/2; (1 - θ)/θ² = 2 */
 	double single = -2.0 / 3 * 18 / 17, four = 1.0 / 3 * 9;
 	assert_true(fabs(part.variance - 2 * (2 * single * single + four * four)) < 1e-9);
-	assert_true(part.least == 3 && part.most == 3 + 14 - 1 && part.freedom == 2);
+	double skew = (2 * pow(single, 3) + pow(four, 3)) / (2 * pow(single, 2) + pow(four, 2)) * 3.8414588 / 2;
+	assert_true(fabs(part.skew - skew) < 1e-6);
+	assert_true(part.least == 3 && part.most == 3 + 14 - 1 && part.freedom <= 2);
+}
+
+static void expect_near(double a, double b, double within)
+{
+	assert_true(fabs(a - b) <= within);
+}
+
+/* A count of n at a small θ: the score interval of a Poisson count, n + z²/2 ± z √(n + z²/4), over θ. */
+static void test_count_has_a_score_interval(void **state)
+{
+	(void)state;
+	const double theta = 1e-6, z2 = 3.8414588;
+
+	for (int n = 1; n < 200; n *= 3) {
+		struct part part = counted_part(n, n, n, theta, 1e12);
+		struct estimate e = part_estimate(&part);
+		double half = sqrt(z2 * (n + z2 / 4));
+		expect_near(e.value, n / theta, 1e-6 * e.value);
+		expect_near(e.low, (n + z2 / 2 - half) / theta, 1e-3 * e.low);
+		expect_near(e.high, (n + z2 / 2 + half) / theta, 1e-3 * e.high);
+	}
+	struct part none = counted_part(0, 0, 0, theta, 1e12), all = counted_part(5, 5, 5, 1, 7);
+	assert_true(part_estimate(&none).low == 0 && part_estimate(&none).high > 3.7 / theta);
+	struct estimate exact = part_estimate(&all);
+	expect_exact(&exact, 5);
+}
+
+/* Residuals with a long tail to one side reach further to that side. */
+static void test_skew_moves_the_interval(void **state)
+{
+	(void)state;
+	const struct part even = { .value = 1000, .variance = 100, .most = 1e6, .freedom = INFINITY };
+	struct part right = even, left = even;
+
+	right.skew = 10;
+	left.skew = -10;
+	struct estimate a = part_estimate(&even), b = part_estimate(&right), c = part_estimate(&left);
+	expect_near(a.high - a.value, 19.6, 0.01);
+	expect_near(a.value - a.low, 19.6, 0.01);
+	expect_near(b.high - b.value, 10 + sqrt(19.6 * 19.6 + 100), 0.01);
+	expect_near(b.value - b.low, sqrt(19.6 * 19.6 + 100) - 10, 0.01);
+	expect_near(c.value - c.low, b.high - b.value, 1e-9);
+}
+
+static struct regression fitted(const double *x, const double *y, int count, const struct population *of)
+{
+	struct regression r = { 0 };
+
+	for (int i = 0; i < count; i++)
+		regression_sum(&r, x[i], &y[i], 1);
+	regression_fit(&r, of, 1);
+	for (int i = 0; i < count; i++)
+		regression_residual(&r, x[i], &y[i], 1);
+	return r;
+}
+
+/* Of 100 groups, two make all of the variance: it is known as from two or four, not as from a hundred. */
+static void test_few_groups_make_the_variance(void **state)
+{
+	(void)state;
+	const struct population of = { .theta = 0.01, .frames = 10000, .groups_variance = INFINITY };
+	double x[100], y[100] = { 0 };
+
+	for (int i = 0; i < 100; i++)
+		x[i] = 1;
+	y[0] = y[1] = 1;
+	struct regression r = fitted(x, y, 100, &of);
+	struct part part = regression_part(&r, 0, &of);
+	assert_true(part.freedom > 2 && part.freedom < 6);
+	for (int i = 0; i < 100; i++)
+		y[i] = i % 2;
+	r = fitted(x, y, 100, &of);
+	part = regression_part(&r, 0, &of);
+	assert_true(part.freedom == 99);
+}
+
+/* Nothing but single frames in the sample, and a tenth of the frames that there should be: the rest may all be copies. */
+static void test_missing_frames_are_doubted(void **state)
+{
+	(void)state;
+	const struct population of = { .theta = 0.1, .frames = 10000, .groups_variance = INFINITY };
+	double x[100], y[100] = { 0 };
+
+	for (int i = 0; i < 100; i++)
+		x[i] = 1;
+	struct regression r = fitted(x, y, 100, &of);
+	struct part part = regression_part(&r, 0, &of);
+	struct estimate e = part_estimate(&part);
+	assert_true(e.value == 0 && e.low == 0 && e.high > 8000);
+	/* With about as many as there should be, there is no such doubt. */
+	const struct population full = { .theta = 0.1, .frames = 1000, .groups_variance = INFINITY };
+	r = fitted(x, y, 100, &full);
+	part = regression_part(&r, 0, &full);
+	e = part_estimate(&part);
+	assert_true(e.high < 50);
+}
+
+/* Beside a bound: 95 % of normal estimates of any mean at or above it, and never a point. */
+static void test_interval_beside_a_bound(void **state)
+{
+	(void)state;
+	const double means[] = { 0, 0.3, 1, 2, 3, 4, 6 };
+	const uint32_t runs = 40000;
+	uint64_t random = 1;
+
+	for (size_t i = 0; i < sizeof(means) / sizeof(means[0]); i++)
+		for (int mirrored = 0; mirrored < 2; mirrored++) {
+			uint32_t covered = 0;
+			for (uint32_t run = 0; run < runs; run++) {
+				double normal = sqrt(-2 * log(1 - uniform(&random))) * cos(2 * M_PI * uniform(&random));
+				double x = means[i] + normal;
+				struct part part = { .value = mirrored ? 100 - x : x, .variance = 1, .least = 0, .most = 100,
+						     .even = true, .freedom = INFINITY };
+				struct estimate e = part_estimate(&part);
+				covered += trial_covers(&e, mirrored ? 100 - means[i] : means[i]);
+				assert_true(e.low < e.high);
+			}
+			/* σ = 0.11 % */
+			expect_near((double)covered / runs, 0.95, 0.0045);
+		}
 }
 
 int main(void)
@@ -422,6 +544,11 @@ int main(void)
 		cmocka_unit_test(test_matrix),
 		cmocka_unit_test(test_student),
 		cmocka_unit_test(test_regression_by_hand),
+		cmocka_unit_test(test_count_has_a_score_interval),
+		cmocka_unit_test(test_skew_moves_the_interval),
+		cmocka_unit_test(test_few_groups_make_the_variance),
+		cmocka_unit_test(test_missing_frames_are_doubted),
+		cmocka_unit_test(test_interval_beside_a_bound),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

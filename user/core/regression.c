@@ -22,6 +22,7 @@
 void regression_sum(struct regression *r, double x, const double *y, unsigned int measures)
 {
 	r->groups++;
+	r->several += x > 1;
 	r->sum_x += x;
 	r->sum_xx += x * x;
 	for (unsigned int m = 0; m < measures; m++) {
@@ -133,6 +134,17 @@ static double freedom_of(const struct regression *r, const struct regression_lin
 	return spread > 0 ? fmin(left, 2 / spread) : left;
 }
 
+/*
+ * By how many frames a group that is unlike all those met is off the line: as
+ * many as a content with copies has copies beside the first. Pages that differ
+ * little in each of eight like processes share a probe by eight, as equal ones
+ * have eight copies.
+ */
+static double frames_off(const struct regression *r)
+{
+	return r->several ? fmax((r->sum_x - (double)r->groups) / (double)r->several, 1) : 1;
+}
+
 struct part regression_part(const struct regression *r, unsigned int measure, const struct population *of)
 {
 	const struct regression_line *line = &r->of[measure];
@@ -164,7 +176,7 @@ struct part regression_part(const struct regression *r, unsigned int measure, co
 	if (line->squares >= 1)
 		part.skew = line->cubes / line->squares * Z * Z / 2 * odds;
 	else
-		part.doubt = DOUBT_GROUPS * odds;
+		part.doubt = DOUBT_GROUPS * odds * frames_off(r);
 	if (!by_identity)
 		reckon_missing(&part, r, line->slope, of);
 	return part;

@@ -42,6 +42,7 @@ struct regression_line {
 
 struct regression {
 	uint64_t groups;
+	uint64_t several;	/* of them, with more than one frame */
 	double sum_x, sum_xx;
 	double leverage_xx, leverage_x, leverage_1;	/* of a group: its pull on the line, 0 … 1, from x², x and 1 */
 	struct regression_line of[REGRESSION_MEASURES];
