@@ -11,6 +11,7 @@
 #include "probe/content.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,6 +300,7 @@ static int open_as(struct content *c, enum reader_kind want, const char **ret_wh
 	if (!rc)
 		rc = choose_reader(c, want, ret_why, err);
 	libbpf_set_print(before);
+	malloc_trim(0);		/* libbpf has gone through the types of the whole kernel: some 10 MiB */
 	return rc;
 }
 
