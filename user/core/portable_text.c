@@ -123,7 +123,10 @@ static int next_hex(struct reader *r, const char *key, uint64_t *ret)
 
 	if (status)
 		return status;
-	if (strlen(value) != 16 || value[1] == 'x' || !parse_hex64(value, ret))
+	char back[17] = "";
+	if (parse_hex64(value, ret))
+		snprintf(back, sizeof(back), "%016" PRIx64, *ret);
+	if (strcmp(value, back))
 		return refuse(r, "%s: not 16 hexadecimal digits", key);
 	return 0;
 }
