@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/build.h"
 #include "core/doctor.h"
-#include "core/model.h"
 #include "core/verdict.h"
 
 static struct model build(struct sample *s)

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "core/model.h"
+#include "core/build.h"
 #include "core/plan.h"
 
 static void two_uids(struct sample *s)

@@ -139,12 +139,4 @@ struct model {
 	char verdict_text[320];
 };
 
-/*
- * Build the model. It consumes the hashes of sample->frames (they become
- * content numbers); everything else of the sample stays as it is. 0, or a
- * negative errno (-ENOMEM).
- */
-int model_build(struct model *ret_model, struct sample *sample);
-void model_free(struct model *model);
-
 #endif

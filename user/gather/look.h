@@ -3,8 +3,10 @@
 #ifndef KSMSCOPE_GATHER_LOOK_H
 #define KSMSCOPE_GATHER_LOOK_H
 
-#include "gather/gather.h"
+#include "base/error.h"
+#include "gather/options.h"
 #include "probe/content.h"
+#include "sys/sysroot.h"
 
 struct look;
 

@@ -3,7 +3,9 @@
 #ifndef KSMSCOPE_GATHER_TARGETS_H
 #define KSMSCOPE_GATHER_TARGETS_H
 
-#include "gather/gather.h"
+#include "base/error.h"
+#include "gather/options.h"
+#include "sys/sysroot.h"
 
 /*
  * Fill sample->tasks with the targets, ascending. Kernel threads, zombies and

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The model in its order: group, count, attribute, judge. Each step has its own file. */
-#include "core/model.h"
+#include "core/build.h"
 
 #include <errno.h>
 #include <stdlib.h>

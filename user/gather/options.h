@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a look is asked for: whom, by which reader, how often. */
+#ifndef KSMSCOPE_GATHER_OPTIONS_H
+#define KSMSCOPE_GATHER_OPTIONS_H
+
+#include <signal.h>
+
+#include "core/sample.h"
+
+/* Who is looked at. Several kinds may be given: a process that fits any of them. */
+struct target {
+	const pid_t *pids;
+	size_t pids_count;
+	const char *comm;		/* NULL: not asked for */
+	const char *cgroup;		/* path of a cgroup, its children included */
+	bool by_uid;
+	uid_t uid;
+	bool all;
+};
+
+struct gather_options {
+	struct target target;
+	enum reader_kind reader;	/* READER_NONE: choose */
+	double settle_seconds;		/* 0: one look */
+	/* Called every so often with the pages done and expected, both looks together. May be NULL. */
+	void (*progress)(void *context, uint64_t done, uint64_t expected);
+	void *context;
+	const volatile sig_atomic_t *stop;	/* non-zero: give up; may be NULL */
+};
+
+#endif
