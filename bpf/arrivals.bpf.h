@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What do freshly written pages turn out to hold? One arrival in `sample_every`
- * is chosen; after ARRIVAL_DELAY further faults of the same thread, when the
- * page should have its content, it is hashed in place, without any lock. Equal
- * to a page hashed before: memory that exists elsewhere came in again.
+ * What do freshly written pages turn out to hold? Some are chosen; after
+ * ARRIVAL_DELAY further faults of the same thread, when the page should have
+ * its content, it is hashed in place, without any lock. Equal to a page hashed
+ * before: memory that exists elsewhere came in again.
  *
  * Hashes stay here, in a bounded table that forgets what was not met for long.
  * So the count of duplicates is a lower bound: a content with few copies is
@@ -18,7 +18,8 @@
 
 #include "pagehash.h"
 
-const volatile __u32 sample_every;	/* 0: no sample is taken */
+const volatile __u32 sample_least;	/* arrivals from one choice to the next, at least; 0: no sample is taken */
+const volatile __u32 sample_spread;	/* … and up to so many less one more, evenly drawn */
 const volatile __u64 page_mask;		/* of the part of an address that names its page */
 const volatile __u32 chunks;		/* of CONTENT_CHUNK_BYTES in a page */
 const volatile __u64 zero_hash;
@@ -99,7 +100,7 @@ static __always_inline void arrivals_see(struct fault_arrivals *counts, struct f
 	struct arrival_slot *slot = &cpu->slots[id & (ARRIVAL_SLOTS - 1)];
 	u32 thread = id;
 
-	if (!sample_every)
+	if (!sample_least)
 		return;
 	if (slot->delay && slot->thread == thread && !--slot->delay) {
 		u64 hash = arrival_hash(slot->address);
@@ -110,8 +111,8 @@ static __always_inline void arrivals_see(struct fault_arrivals *counts, struct f
 	}
 	if (!arrival || cpu->until_next-- > 1)
 		return;
-	/* evenly drawn around the mean, so that no pattern of the program's can run along */
-	cpu->until_next = 1 + bpf_get_prandom_u32() % (2 * sample_every - 1);
+	/* so that no pattern of the program's can run along */
+	cpu->until_next = sample_least + bpf_get_prandom_u32() % sample_spread;
 	cpu->totals.armed++;
 	if (slot->delay)
 		cpu->totals.abandoned++;

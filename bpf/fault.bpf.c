@@ -3,8 +3,7 @@
  * Who faults, and why? Page faults by process and kind; a write to a page that
  * KSM has merged is told apart from other copies on write by looking at the
  * frame behind the address (pagewalk.bpf.h), since the kernel has no event for
- * it. And what do freshly written pages turn out to hold: one in
- * `sample_every` of them is hashed some faults later, when it has its content.
+ * it. And what do freshly written pages turn out to hold (arrivals.bpf.h)?
  *
  * Counts what an instruction causes, in user mode or in a system call. What
  * the kernel does on a process's behalf without an exception is not seen:

@@ -112,7 +112,9 @@ static bool set_up_arrivals(struct fault_bpf *skeleton, const struct fault_optio
 		if (getentropy((char *)skeleton->rodata->key + done, 256))
 			return false;
 	skeleton->rodata->zero_hash = hash_of_zeros((const __u64 *)skeleton->rodata->key, skeleton->rodata->chunks);
-	skeleton->rodata->sample_every = options->sample_every;
+	/* on average `sample_every`; and where it can be, a choice waits until the one before has been looked at */
+	skeleton->rodata->sample_least = options->sample_every > ARRIVAL_DELAY ? ARRIVAL_DELAY + 1 : 1;
+	skeleton->rodata->sample_spread = 2 * (options->sample_every - skeleton->rodata->sample_least) + 1;
 	return true;
 }
 
