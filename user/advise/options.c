@@ -15,6 +15,27 @@ static const char epilogue[] =
 	"of this run; neither contents nor hashes leave it.\n"
 	"See ksm-advise(1), and docs/anatomy.md for how KSM works.\n";
 
+/* What belongs together, and what does not. */
+static int check(const struct advise_options *o, struct error *err)
+{
+	bool target = o->pids.count || o->comm || o->cgroup || o->has_uid || o->all;
+	if (!target && !o->undo)
+		return fail(err, EXIT_USAGE, "whom to look at? --pid, --comm, --cgroup, --uid or --all; see ksm-advise --help");
+	if (o->undo && (o->apply || o->comm || o->cgroup || o->has_uid || o->all))
+		return fail(err, EXIT_USAGE, "--undo goes alone or with --pid");
+	if (o->dry_run && !o->apply)
+		return fail(err, EXIT_USAGE, "--dry-run goes with --apply");
+	if ((o->apply || o->undo) && o->sysroot)
+		return fail(err, EXIT_USAGE, "--apply and --undo work on this system, not on a captured one (--sysroot)");
+	if (o->has_uid && o->uid > UINT32_MAX)
+		return fail(err, EXIT_USAGE, "--uid %llu: no such uid", (unsigned long long)o->uid);
+	if (o->settle_seconds > 86400 || o->for_seconds > 86400)
+		return fail(err, EXIT_USAGE, "--settle and --for take at most a day (86400 seconds)");
+	if (o->ksmd_cpu <= 0 || o->ksmd_cpu > 0.95)
+		return fail(err, EXIT_USAGE, "--cpu takes a share above 0 and at most 95%%");
+	return 0;
+}
+
 int advise_options_parse(struct advise_options *o, int argc, char **argv, enum parsed *ret_parsed, struct error *err)
 {
 	*o = (struct advise_options){ .settle_seconds = 1, .for_seconds = 300, .ksmd_cpu = 0.5,
@@ -64,22 +85,7 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 
 	if (rc || *ret_parsed == PARSED_DONE)
 		return rc;
-	bool target = o->pids.count || o->comm || o->cgroup || o->has_uid || o->all;
-	if (!target && !o->undo)
-		return fail(err, EXIT_USAGE, "whom to look at? --pid, --comm, --cgroup, --uid or --all; see ksm-advise --help");
-	if (o->undo && (o->apply || o->comm || o->cgroup || o->has_uid || o->all))
-		return fail(err, EXIT_USAGE, "--undo goes alone or with --pid");
-	if (o->dry_run && !o->apply)
-		return fail(err, EXIT_USAGE, "--dry-run goes with --apply");
-	if ((o->apply || o->undo) && o->sysroot)
-		return fail(err, EXIT_USAGE, "--apply and --undo work on this system, not on a captured one (--sysroot)");
-	if (o->has_uid && o->uid > UINT32_MAX)
-		return fail(err, EXIT_USAGE, "--uid %llu: no such uid", (unsigned long long)o->uid);
-	if (o->settle_seconds > 86400 || o->for_seconds > 86400)
-		return fail(err, EXIT_USAGE, "--settle and --for take at most a day (86400 seconds)");
-	if (o->ksmd_cpu <= 0 || o->ksmd_cpu > 0.95)
-		return fail(err, EXIT_USAGE, "--cpu takes a share above 0 and at most 95%%");
-	return 0;
+	return check(o, err);
 }
 
 void advise_options_free(struct advise_options *o)
