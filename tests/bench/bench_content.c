@@ -8,6 +8,11 @@
  * all of them; times are medians over the rounds, ratios medians of the ratios
  * within one round. A missed aim is said, but is no failure: it depends on the
  * machine. Needs root; takes --mib MiB of memory (512) once as base pages, then as huge pages.
+ *
+ * What base pages cost depends on where their frames lie: the plain loop goes
+ * through virtual addresses in order, which the CPU foresees; whoever reads by
+ * frame has that only as far as frames lie one behind the other. So that part
+ * is told, and the same plain loop in a random order of pages stands beside it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -40,6 +45,8 @@ struct bench {
 	struct content *direct, *copying;	/* NULL: refused */
 	const char *why_no_direct;
 	size_t huge;			/* pages of them that are mapped by huge pages */
+	size_t following;		/* pages whose frame lies behind that of the page before */
+	uint32_t *shuffled;		/* the pages in random order */
 };
 
 static double now(void)
@@ -58,6 +65,19 @@ static bool read_plainly(struct bench *b)
 
 	for (size_t i = 0; i < b->count * b->page_bytes / sizeof(*words); i++)
 		sum += words[i];
+	__asm__ volatile("" : : "r"(sum));
+	return true;
+}
+
+static bool read_scattered(struct bench *b)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		const uint64_t *words = (const uint64_t *)(b->memory + b->shuffled[i] * b->page_bytes);
+		for (size_t word = 0; word < b->page_bytes / sizeof(*words); word++)
+			sum += words[word];
+	}
 	__asm__ volatile("" : : "r"(sum));
 	return true;
 }
@@ -95,7 +115,7 @@ static bool read_by_readv(struct bench *b)
 	return true;
 }
 
-enum way { PLAIN, DIRECT, COPYING, READV, WAYS };
+enum way { PLAIN, DIRECT, COPYING, READV, SCATTERED, WAYS };
 
 static const struct {
 	const char *name;
@@ -107,6 +127,7 @@ static const struct {
 	[DIRECT] = { "direct-map reader", read_by_direct_map, 2, true },
 	[COPYING] = { "copying reader", read_by_copying, 4, true },
 	[READV] = { "process_vm_readv + XXH3", read_by_readv, 0, false },
+	[SCATTERED] = { "plain C read, random pages", read_scattered, 0, false },
 };
 
 static bool available(const struct bench *b, enum way way)
@@ -130,6 +151,9 @@ static bool look_up_frames(struct bench *b)
 		pagemap_close(&map);
 	}
 	sysroot_close(&live);
+	b->following = 0;
+	for (size_t i = 1; ok && i < b->count; i++)
+		b->following += (entries[i] & PAGEMAP_PFN_MASK) == (entries[i - 1] & PAGEMAP_PFN_MASK) + 1;
 	for (size_t i = 0; ok && i < b->count; i++)
 		b->pages[i] = (struct page_ref){ (uintptr_t)b->memory + i * b->page_bytes, entries[i] & PAGEMAP_PFN_MASK };
 	return ok;
@@ -222,15 +246,16 @@ static bool measure(struct bench *b, double times[WAYS][ROUNDS], double ratios[W
 
 static void report(const struct bench *b, const char *title, double times[WAYS][ROUNDS], double ratios[WAYS][ROUNDS])
 {
-	printf("\n%s: %zu MiB, %zu of %zu pages in huge pages\n", title, b->count * b->page_bytes >> 20, b->huge, b->count);
-	printf("%-26s %12s %10s   %s\n", "", "us per page", "x plain", "aim");
+	printf("\n%s: %zu MiB, %zu %% in huge pages, %zu %% of the frames lie behind the one before\n", title,
+	       b->count * b->page_bytes >> 20, 100 * b->huge / b->count, 100 * b->following / b->count);
+	printf("%-28s %12s %10s   %s\n", "", "us per page", "x plain", "aim");
 	for (int way = 0; way < WAYS; way++) {
 		if (!available(b, (enum way)way)) {
-			printf("%-26s %12s %10s   not measured: %s\n", ways[way].name, "-", "-", b->why_no_direct);
+			printf("%-28s %12s %10s   not measured: %s\n", ways[way].name, "-", "-", b->why_no_direct);
 			continue;
 		}
 		double ratio = median(ratios[way]);
-		printf("%-26s %12.3f %10.2f", ways[way].name, median(times[way]), ratio);
+		printf("%-28s %12.3f %10.2f", ways[way].name, median(times[way]), ratio);
 		if (ways[way].aim > 0)
 			printf("   <= %.0f: %s", ways[way].aim, ratio <= ways[way].aim ? "met" : "MISSED");
 		putchar('\n');
@@ -261,7 +286,15 @@ static bool make_room(struct bench *b, size_t bytes)
 	b->hashes = calloc(b->count, sizeof(*b->hashes));
 	b->read = calloc(b->count, sizeof(*b->read));
 	b->copy = malloc(READV_PAGES * b->page_bytes);
-	return b->count && b->pages && b->hashes && b->read && b->copy;
+	b->shuffled = calloc(b->count, sizeof(*b->shuffled));
+	if (!b->count || !b->pages || !b->hashes || !b->read || !b->copy || !b->shuffled)
+		return false;
+	for (size_t i = 0; i < b->count; i++) {		/* Fisher and Yates, inside out */
+		size_t other = (size_t)random() % (i + 1);
+		b->shuffled[i] = b->shuffled[other];
+		b->shuffled[other] = (uint32_t)i;
+	}
+	return true;
 }
 
 static void free_room(struct bench *b)
@@ -272,6 +305,7 @@ static void free_room(struct bench *b)
 	free(b->hashes);
 	free(b->read);
 	free(b->copy);
+	free(b->shuffled);
 }
 
 int main(int argc, char **argv)

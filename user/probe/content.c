@@ -6,7 +6,8 @@
  * The direct map is trusted only after a page of our own, of random content,
  * was read through it and gave the hash that user space computes. It is given
  * up for the copying reader where the kernel refuses it (lockdown), where no
- * base fits, and later, when it stops giving anything.
+ * base fits, and later, when it stops giving anything. The copying reader has to
+ * read our own page right as well.
  */
 #include "probe/content.h"
 
