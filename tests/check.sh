@@ -155,7 +155,7 @@ build_into() {
 
 # each SUFFIX DIRECTORY: everything that is run with one build
 each() {
-	local suffix=$1 directory=$2 test name
+	local suffix=$1 directory=$2 test name label
 	export KSMSCOPE_BUILD=$directory KSMSCOPE_TOOLS=$BUILD
 	for test in tests/unit/test_*.c; do
 		name=$(basename "$test" .c)
@@ -165,9 +165,10 @@ each() {
 		name=${test#tests/}
 		is_run "$test" "$suffix" && run "${name%.sh}$suffix" bash "$test"
 	done
-	for test in tests/live/test_*.c; do
+	for test in tests/live/test_*.c tests/live/*_test.c; do
 		name=$(basename "$test" .c)
-		[ -e "$test" ] && run "live/${name#test_}$suffix" "$directory/tests/$name"
+		label=${name#test_}
+		[ -e "$test" ] && run "live/${label%_test}$suffix" "$directory/tests/$name"
 	done
 	for test in tests/live/*.sh; do
 		name=$(basename "$test" .sh)
