@@ -4,6 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Sets of fault kinds. */
+#define KIND(kind) (1u << (kind))
+#define ANY_KIND (KIND(FAULT_KINDS) - 1)
+#define FIRST_TOUCH (KIND(FAULT_FIRST_WRITE) | KIND(FAULT_FIRST_READ))
+#define WRITE_PRESENT (KIND(FAULT_COW_MERGED) | KIND(FAULT_COW_ZERO) | KIND(FAULT_COW_OTHER) | KIND(FAULT_COW_UNKNOWN))
+
 static const char *const advisor_choices[] = { "none", "scan-time", NULL };
 static const char *const opted_choices[] = { "no", "some", "all", NULL };
 
@@ -17,9 +23,9 @@ static const char *const opted_choices[] = { "no", "some", "all", NULL };
 #define RATE(GROUP, JSON, TITLE, FACT_ID, METRIC, HELP) \
 	{ .name = JSON, .title = TITLE, .group = GROUP, .json = JSON, .metric = METRIC, .help = HELP, \
 	  .unit = UNIT_PER_SECOND, .origin = ORIGIN_RATE, .fact = FACT_ID, .scale = 1 }
-#define SEEN(GROUP, JSON, TITLE, FACT_ID, METRIC, HELP) \
+#define SEEN(GROUP, JSON, TITLE, KINDS, METRIC, HELP) \
 	{ .name = JSON, .title = TITLE, .group = GROUP, .json = JSON, .metric = METRIC, .help = HELP, \
-	  .unit = UNIT_PER_SECOND, .origin = ORIGIN_SEEN, .fact = FACT_ID, .scale = 1 }
+	  .unit = UNIT_PER_SECOND, .origin = ORIGIN_SEEN, .fact = KINDS, .scale = 1 }
 #define MADE(GROUP, JSON, TITLE, UNIT, METRIC, HELP) \
 	{ .name = JSON, .title = TITLE, .group = GROUP, .json = JSON, .metric = METRIC, .help = HELP, .unit = UNIT, \
 	  .origin = ORIGIN_COMPUTED }
@@ -72,10 +78,6 @@ const struct field_info fields[FIELD_COUNT] = {
 		"saved less the engine's metadata; negative where merging costs memory"),
 	[HOST_POTENTIAL] = FACT("engine", "potential_bytes", "potential", FACT_POTENTIAL_BYTES, UNIT_BYTES,
 		"potential_bytes", "what merging more would free"),
-	[HOST_EXPOSURE] = MADE("pressure", "exposure_bytes", "exposure", UNIT_BYTES, "exposure_bytes",
-		"memory needed if every merged page were written"),
-	[HOST_EXPOSURE_RATIO] = MADE("pressure", "exposure_ratio", "exposure", UNIT_RATIO, "exposure_ratio",
-		"exposure as a share of the available memory"),
 	[HOST_KSMD_CPU] = { .name = "ksmd_cpu_ratio", .title = "ksmd", .group = "engine", .json = "ksmd_cpu_ratio",
 		.metric = "ksmd_cpu_seconds_total", .help = "share of one CPU that ksmd takes", .unit = UNIT_RATIO,
 		.origin = ORIGIN_RATE, .fact = FACT_KSMD_CPU_NS, .scale = 1e-9 },
@@ -99,29 +101,28 @@ const struct field_info fields[FIELD_COUNT] = {
 
 	[HOST_FAULTS_ALL] = RATE("faults", "all", "all faults", FACT_PAGE_FAULTS, "page_faults_total",
 		"page faults handled, by vmstat"),
-	[HOST_FAULTS_USER] = SEEN("faults", "user", "faults", FACT_SEEN_FAULTS, "user_faults_total",
+	[HOST_FAULTS_USER] = SEEN("faults", "user", "faults", ANY_KIND, "user_faults_total",
 		"page faults of processes"),
-	[HOST_FAULTS_FIRST] = SEEN("faults", "first_touch", "first touch", FACT_SEEN_FIRST, "first_touch_faults_total",
+	[HOST_FAULTS_FIRST] = SEEN("faults", "first_touch", "first touch", FIRST_TOUCH, "first_touch_faults_total",
 		"faults where nothing was mapped"),
-	[HOST_FAULTS_WRITE_PRESENT] = SEEN("faults", "write_present", "write faults", FACT_SEEN_WRITES,
+	[HOST_FAULTS_WRITE_PRESENT] = SEEN("faults", "write_present", "write faults", WRITE_PRESENT,
 		"write_present_faults_total", "writes to a page that was present"),
 	[HOST_FAULTS_COW] = RATE("faults", "cow_ksm", "COW breaks", FACT_COW_KSM, "cow_breaks_total",
 		"merged pages broken by a write, by vmstat"),
-	[HOST_FAULTS_COW_SEEN] = SEEN("faults", "cow_ksm_attributed", "attributed", FACT_SEEN_COW_KSM,
+	[HOST_FAULTS_COW_SEEN] = SEEN("faults", "cow_ksm_attributed", "attributed", KIND(FAULT_COW_MERGED),
 		"cow_breaks_attributed_total", "merged pages broken by a write, with the process known"),
-	[HOST_FAULTS_COW_UNKNOWN] = SEEN("faults", "cow_unknown", "COW unknown", FACT_SEEN_COW_UNKNOWN,
+	[HOST_FAULTS_COW_ZERO] = SEEN("faults", "cow_zero", "zero breaks", KIND(FAULT_COW_ZERO),
+		"cow_zero_breaks_total", "pages merged with the zero page, broken by a write"),
+	[HOST_FAULTS_COW_UNKNOWN] = SEEN("faults", "cow_unknown", "COW unknown", KIND(FAULT_COW_UNKNOWN),
 		"cow_unknown_total", "writes to a present page of which it could not be told whether it was merged"),
-	[HOST_BREAKS_YOUNG] = SEEN("faults", "cow_ksm_young", "wasted", FACT_BREAKS_YOUNG, "cow_breaks_young_total",
-		"merged pages broken within a minute: merged in vain"),
-	[HOST_NEW_DUPLICATES] = SEEN("faults", "new_duplicates", "new duplicates", FACT_SEEN_DUPLICATES,
+	[HOST_WASTE] = MADE("faults", "waste_ratio", "waste", UNIT_RATIO, "waste_ratio",
+		"share of the breaks that came within a minute of the merge: merged in vain"),
+	[HOST_NEW_DUPLICATES] = MADE("faults", "new_duplicates", "new duplicates", UNIT_PER_SECOND,
 		"new_duplicates_total", "new pages whose content already exists elsewhere"),
 	[HOST_SWAP_COPIES] = RATE("faults", "swap_in_copies", "swap-in copies", FACT_SWAP_COPIES,
 		"swap_in_copies_total", "merged pages copied when they were swapped in"),
-	[HOST_WATCHED_RATIO] = { .name = "watched_ratio", .title = "watched", .group = "faults",
-		.json = "watched_ratio",
-		.metric = "faults_watched_seconds_total",
-		.help = "share of the time in which faults are counted one by one", .unit = UNIT_RATIO,
-		.origin = ORIGIN_RATE, .fact = FACT_WATCHED_NS, .scale = 1e-9 },
+	[HOST_WATCHED_RATIO] = MADE("faults", "watched_ratio", "watched", UNIT_RATIO, "faults_watched_ratio",
+		"share of the time in which faults are looked at one by one"),
 
 	[HOST_HUGE_BYTES] = FACT("huge", "anon_bytes", "huge pages", FACT_HUGE_BYTES, UNIT_BYTES, "huge_bytes",
 		"anonymous memory in huge pages"),
@@ -139,6 +140,8 @@ const struct field_info fields[FIELD_COUNT] = {
 		"huge pages split into base pages"),
 	[HOST_SPLITS_PMD] = RATE("huge", "pmd_splits_per_second", "PMD splits", FACT_SPLITS_PMD, "pmd_splits_total",
 		"mappings of huge pages split"),
+	[HOST_KSMD_SPLITS] = RATE("huge", "ksmd_splits_per_second", "ksmd splits", FACT_KSMD_SPLITS,
+		"ksmd_splits_total", "huge pages that ksmd split; counted with --precise"),
 	[HOST_SPLITS_FAILED] = RATE("huge", "splits_failed_per_second", "splits failed", FACT_SPLITS_FAILED,
 		"splits_failed_total", "huge pages that could not be split"),
 
@@ -167,6 +170,10 @@ const struct field_info fields[FIELD_COUNT] = {
 		.help = "the same, the kernel's average over ten seconds", .unit = UNIT_RATIO,
 		.origin = ORIGIN_FACT, .fact = FACT_STALL_FULL_AVG10, .scale = 1e-4 },
 
+	[HOST_EXPOSURE] = MADE("pressure", "exposure_bytes", "exposure", UNIT_BYTES, "exposure_bytes",
+		"memory needed if every merged page were written"),
+	[HOST_EXPOSURE_RATIO] = MADE("pressure", "exposure_ratio", "exposure", UNIT_RATIO, "exposure_ratio",
+		"exposure as a share of the available memory"),
 	[HOST_OWN_CPU] = { .name = "cpu_ratio", .title = "own CPU", .group = "own", .json = "cpu_ratio",
 		.metric = "own_cpu_seconds_total",
 		.help = "share of one CPU that this program takes", .unit = UNIT_RATIO,
@@ -177,7 +184,6 @@ const struct field_info fields[FIELD_COUNT] = {
 	[PROC_PID] = PROC("pid", "PID", 7, 1, "pid", UNIT_COUNT, ORIGIN_COMPUTED, 0, false, NULL, "process ID"),
 	[PROC_UID] = PROC("uid", "UID", 6, 0, "uid", UNIT_COUNT, ORIGIN_COMPUTED, 0, false, NULL, "effective user ID"),
 	[PROC_USER] = TEXT("user", "USER", 8, 9, "effective user"),
-	[PROC_STATE] = TEXT("state", "S", 1, 0, "state: R running, S sleeping, D waiting, T stopped, Z ended"),
 	[PROC_ANON] = PROC("anon", "ANON", 6, 3, "anon_bytes", UNIT_BYTES, ORIGIN_FACT, TASK_ANON_BYTES, true,
 		"anon_bytes", "anonymous memory that is resident"),
 	[PROC_HUGE] = PROC("huge", "HUGE", 6, 8, "huge_bytes", UNIT_BYTES, ORIGIN_FACT, TASK_HUGE_BYTES, true,
@@ -187,7 +193,7 @@ const struct field_info fields[FIELD_COUNT] = {
 		"pages that map a merged frame; the kernel brings it up to date at ksmd's next visit"),
 	[PROC_PROFIT] = PROC("profit", "PROFIT", 7, 5, "profit_bytes", UNIT_BYTES, ORIGIN_FACT, TASK_PROFIT_BYTES,
 		true, "profit_bytes", "saved less the engine's metadata, by the kernel's account"),
-	[PROC_POTENTIAL] = PROC("potential", "POTENT", 6, 16, "potential_bytes", UNIT_BYTES, ORIGIN_FACT,
+	[PROC_POTENTIAL] = PROC("potential", "POTENT", 6, 20, "potential_bytes", UNIT_BYTES, ORIGIN_FACT,
 		TASK_POTENTIAL_BYTES, true, "potential_bytes", "what merging more of it would free"),
 	[PROC_OPTED] = { .name = "opted", .title = "OPT", .width = 4, .rank = 6, .json = "opted_in",
 		.unit = UNIT_CHOICE,
@@ -197,20 +203,27 @@ const struct field_info fields[FIELD_COUNT] = {
 	[PROC_MERGEABLE] = PROC("mergeable", "MG", 3, 0, "mergeable", UNIT_FLAG, ORIGIN_COMPUTED, TASK_MERGEABLE,
 		false, NULL, "KSM looks at some or all of its mappings"),
 	[PROC_COW] = PROC("cow", "COW/s", 6, 7, "cow_breaks_per_second", UNIT_PER_SECOND, ORIGIN_SEEN,
-		TASK_SEEN_COW_KSM, true, "cow_breaks_total", "merged pages that it broke by writing"),
+		KIND(FAULT_COW_MERGED), true, "cow_breaks_total", "merged pages that it broke by writing"),
+	[PROC_COW_ZERO] = PROC("cowzero", "COWZ/s", 6, 0, "cow_zero_breaks_per_second", UNIT_PER_SECOND, ORIGIN_SEEN,
+		KIND(FAULT_COW_ZERO), true, "cow_zero_breaks_total",
+		"pages merged with the zero page that it broke by writing"),
 	[PROC_NEW_DUPLICATES] = PROC("newdup", "NEW/s", 6, 10, "new_duplicates_per_second", UNIT_PER_SECOND,
-		ORIGIN_SEEN, TASK_SEEN_DUPLICATES, true, "new_duplicates_total",
+		ORIGIN_COMPUTED, 0, true, "new_duplicates_total",
 		"its new pages whose content already exists elsewhere"),
 	[PROC_FAULTS] = PROC("faults", "FLT/s", 6, 11, "faults_per_second", UNIT_PER_SECOND, ORIGIN_RATE,
 		TASK_PAGE_FAULTS, true, "page_faults_total", "page faults, by the kernel's account"),
 	[PROC_FIRST] = PROC("first", "1ST/s", 6, 0, "first_touch_per_second", UNIT_PER_SECOND, ORIGIN_SEEN,
-		TASK_SEEN_FIRST, true, "first_touch_faults_total", "faults where nothing was mapped"),
+		FIRST_TOUCH, true, "first_touch_faults_total", "faults where nothing was mapped"),
 	[PROC_WRITE_PRESENT] = PROC("writes", "WRP/s", 6, 0, "write_present_per_second", UNIT_PER_SECOND, ORIGIN_SEEN,
-		TASK_SEEN_WRITES, true, "write_present_faults_total", "writes to a page that was present"),
+		WRITE_PRESENT, true, "write_present_faults_total", "writes to a page that was present"),
 	[PROC_MERGES] = PROC("merges", "MRG/s", 6, 12, "merges_per_second", UNIT_PER_SECOND, ORIGIN_RATE, TASK_MERGES,
 		true, "merges_total", "its pages that ksmd merged"),
 	[PROC_COLLAPSES] = PROC("collapses", "CLP/s", 6, 0, "collapses_per_second", UNIT_PER_SECOND, ORIGIN_RATE,
 		TASK_COLLAPSES, true, "collapses_total", "its ranges that were made into huge pages"),
+	[PROC_UNDONE] = PROC("undone", "UND/s", 6, 0, "merges_undone_per_second", UNIT_PER_SECOND, ORIGIN_RATE,
+		TASK_MERGES_UNDONE, true, "merges_undone_total", "its merged pages that collapses undid"),
+	[PROC_SPLITS] = PROC("splits", "SPL/s", 6, 0, "ksmd_splits_per_second", UNIT_PER_SECOND, ORIGIN_RATE,
+		TASK_KSMD_SPLITS, true, "ksmd_splits_total", "its huge pages that ksmd split; counted with --precise"),
 	[PROC_ZERO_PAGES] = PROC("zero", "ZERO", 6, 14, "zero_pages", UNIT_PAGES, ORIGIN_FACT, TASK_ZERO_PAGES, true,
 		"zero_pages", "pages merged with the kernel's zero page"),
 	[PROC_TRACKED] = PROC("tracked", "TRACK", 6, 13, "tracked_pages", UNIT_PAGES, ORIGIN_FACT, TASK_TRACKED_PAGES,
@@ -232,6 +245,42 @@ enum field field_by_name(const char *name, size_t length)
 	return FIELD_COUNT;
 }
 
+const char *field_fact(enum field f)
+{
+	const struct field_info *info = &fields[f];
+	if (info->origin == ORIGIN_FACT || info->origin == ORIGIN_RATE)
+		return field_is_process(f) ? task_facts[info->fact].name : top_fact_name(info->fact);
+	switch (f) {
+	case HOST_SAVED:
+	case HOST_EXPOSURE:
+	case HOST_EXPOSURE_RATIO:
+		return knobs[KNOB_PAGES_SHARING].name;
+	case HOST_PROFIT:
+		return knobs[KNOB_GENERAL_PROFIT].name;
+	case HOST_FAULTS_COW_SEEN:
+	case PROC_COW:
+		return fault_kind_names[FAULT_COW_MERGED];
+	case PROC_MERGEABLE:
+		return task_facts[TASK_MERGEABLE].name;
+	case PROC_OPTED:
+		return task_facts[TASK_MERGE_ANY].name;
+	default:
+		return NULL;
+	}
+}
+
+const char *field_source(enum field f)
+{
+	const struct field_info *info = &fields[f];
+	if (info->origin == ORIGIN_FACT || info->origin == ORIGIN_RATE)
+		return field_is_process(f) ? task_facts[info->fact].source
+			: fact_is_knob(info->fact) ? NULL : top_facts[info->fact].source;
+	if (info->origin == ORIGIN_SEEN || f == HOST_WASTE || f == HOST_WATCHED_RATIO || f == HOST_NEW_DUPLICATES ||
+	    f == PROC_NEW_DUPLICATES)
+		return SOURCE_FAULT;
+	return NULL;
+}
+
 const char *field_text(const struct top_sample *s, const struct top_task *t, enum field f, char ret[16])
 {
 	switch (f) {
@@ -245,9 +294,6 @@ const char *field_text(const struct top_sample *s, const struct top_task *t, enu
 		if (t->user)
 			return top_name(s, t->user);
 		snprintf(ret, 16, "%u", t->uid);
-		return ret;
-	case PROC_STATE:
-		snprintf(ret, 16, "%c", t->state ? t->state : '?');
 		return ret;
 	default:
 		return "";

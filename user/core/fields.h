@@ -33,8 +33,6 @@ enum field {
 	HOST_SAVED,
 	HOST_PROFIT,
 	HOST_POTENTIAL,
-	HOST_EXPOSURE,
-	HOST_EXPOSURE_RATIO,
 	HOST_KSMD_CPU,
 	HOST_SCAN_RATE,
 	HOST_MERGE_RATE,
@@ -51,8 +49,9 @@ enum field {
 	HOST_FAULTS_WRITE_PRESENT,
 	HOST_FAULTS_COW,
 	HOST_FAULTS_COW_SEEN,
+	HOST_FAULTS_COW_ZERO,
 	HOST_FAULTS_COW_UNKNOWN,
-	HOST_BREAKS_YOUNG,
+	HOST_WASTE,
 	HOST_NEW_DUPLICATES,
 	HOST_SWAP_COPIES,
 	HOST_WATCHED_RATIO,
@@ -65,6 +64,7 @@ enum field {
 	HOST_MERGES_UNDONE,
 	HOST_SPLITS,
 	HOST_SPLITS_PMD,
+	HOST_KSMD_SPLITS,
 	HOST_SPLITS_FAILED,
 
 	HOST_TOTAL,
@@ -75,6 +75,8 @@ enum field {
 	HOST_STALL_FULL,
 	HOST_STALL_SOME_AVG10,
 	HOST_STALL_FULL_AVG10,
+	HOST_EXPOSURE,
+	HOST_EXPOSURE_RATIO,
 
 	HOST_OWN_CPU,
 	HOST_OWN_RSS,
@@ -83,7 +85,6 @@ enum field {
 	PROC_PID = HOST_FIELDS,
 	PROC_UID,
 	PROC_USER,
-	PROC_STATE,
 	PROC_ANON,
 	PROC_HUGE,
 	PROC_MERGED,
@@ -92,12 +93,15 @@ enum field {
 	PROC_OPTED,
 	PROC_MERGEABLE,
 	PROC_COW,
+	PROC_COW_ZERO,
 	PROC_NEW_DUPLICATES,
 	PROC_FAULTS,
 	PROC_FIRST,
 	PROC_WRITE_PRESENT,
 	PROC_MERGES,
 	PROC_COLLAPSES,
+	PROC_UNDONE,
+	PROC_SPLITS,
 	PROC_ZERO_PAGES,
 	PROC_TRACKED,
 	PROC_RSS,
@@ -127,7 +131,7 @@ enum unit {
 enum field_origin {
 	ORIGIN_FACT,			/* the fact times `scale` */
 	ORIGIN_RATE,			/* the fact's growth per second, times `scale` */
-	ORIGIN_SEEN,			/* the same of events that are watched part of the time: with an interval */
+	ORIGIN_SEEN,			/* faults of some kinds per second, estimated */
 	ORIGIN_COMPUTED,		/* by a formula of its own in top_model.c */
 	ORIGIN_TEXT,
 };
@@ -143,7 +147,7 @@ struct field_info {
 	const char *help;
 	enum unit unit;
 	enum field_origin origin;
-	unsigned int fact;		/* enum top_fact or task_fact */
+	unsigned int fact;		/* enum top_fact or task_fact; ORIGIN_SEEN: a bit for each fault_kind */
 	double scale;
 	bool sums;			/* the values of several processes add up */
 	const char *const *choices;	/* UNIT_CHOICE: NULL-terminated */
@@ -164,6 +168,11 @@ static inline bool field_is_text(enum field f)
 
 /* Process field by its `name`; FIELD_COUNT when there is none. */
 enum field field_by_name(const char *name, size_t length);
+
+/* The fact that it is made of, by the name that `missing` knows it by; NULL where there are several. */
+const char *field_fact(enum field f);
+/* The probe that it comes from, likewise; NULL: from the system's files. */
+const char *field_source(enum field f);
 
 /* A text field of a process, raw; "" where it is not known. `ret` has room for what is made here. */
 const char *field_text(const struct top_sample *sample, const struct top_task *task, enum field f, char ret[16]);

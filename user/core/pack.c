@@ -23,11 +23,12 @@ void pack_i64(struct text *out, int64_t number)
 	pack_u64(out, (uint64_t)number << 1 ^ (number < 0 ? UINT64_MAX : 0));
 }
 
+/* Most are whole numbers: zeros at their end, which turn into leading ones. */
 void pack_double(struct text *out, double number)
 {
 	uint64_t bits;
 	memcpy(&bits, &number, sizeof(bits));
-	pack_u64(out, bits);
+	pack_u64(out, __builtin_bswap64(bits));
 }
 
 void pack_bytes(struct text *out, const void *bytes, size_t length)
@@ -79,7 +80,7 @@ int64_t unpack_i64(struct unpack *in)
 
 double unpack_double(struct unpack *in)
 {
-	uint64_t bits = unpack_u64(in);
+	uint64_t bits = __builtin_bswap64(unpack_u64(in));
 	double number;
 	memcpy(&number, &bits, sizeof(number));
 	return number;

@@ -7,75 +7,75 @@
 #include <string.h>
 
 const struct fact_info top_facts[TOP_FACTS] = {
-	[FACT_KSMD_CPU_NS] = { "ksmd_cpu_ns", true },
-	[FACT_COW_KSM] = { "cow_ksm", true },
-	[FACT_SWAP_COPIES] = { "ksm_swpin_copy", true },
-	[FACT_PAGE_FAULTS] = { "pgfault", true },
-	[FACT_HUGE_FAULTS] = { "thp_fault_alloc", true },
-	[FACT_COLLAPSES] = { "thp_collapse_alloc", true },
-	[FACT_SPLITS] = { "thp_split_page", true },
-	[FACT_SPLITS_FAILED] = { "thp_split_page_failed", true },
-	[FACT_SPLITS_PMD] = { "thp_split_pmd", true },
-	[FACT_HUGE_BYTES] = { "AnonHugePages", false },
-	[FACT_ANON_BYTES] = { "AnonPages", false },
-	[FACT_TOTAL_BYTES] = { "MemTotal", false },
-	[FACT_AVAILABLE_BYTES] = { "MemAvailable", false },
-	[FACT_SWAP_FREE_BYTES] = { "SwapFree", false },
-	[FACT_STALL_SOME_US] = { "stall_some_us", true },
-	[FACT_STALL_FULL_US] = { "stall_full_us", true },
-	[FACT_STALL_SOME_AVG10] = { "stall_some_avg10", false },
-	[FACT_STALL_FULL_AVG10] = { "stall_full_avg10", false },
-	[FACT_MERGES] = { "merges", true },
-	[FACT_ZERO_MERGES] = { "zero_merges", true },
-	[FACT_MERGE_FAILURES] = { "merge_failures", true },
-	[FACT_REMOVED_PAGES] = { "removed_pages", true },
-	[FACT_PASSES] = { "passes", true },
-	[FACT_PASS_LAST_NS] = { "pass_last_ns", false },
-	[FACT_PASS_RUNNING_NS] = { "pass_running_ns", false },
-	[FACT_PASS_LAST_CPU_NS] = { "pass_last_cpu_ns", false },
-	[FACT_WATCHED_NS] = { "watched_ns", true },
-	[FACT_SEEN_FAULTS] = { "seen_faults", true },
-	[FACT_SEEN_FIRST] = { "seen_first_touch", true },
-	[FACT_SEEN_WRITES] = { "seen_write_present", true },
-	[FACT_SEEN_COW_KSM] = { "seen_cow_ksm", true },
-	[FACT_SEEN_COW_UNKNOWN] = { "seen_cow_unknown", true },
-	[FACT_SEEN_ARRIVALS] = { "seen_arrivals", true },
-	[FACT_SEEN_DUPLICATES] = { "seen_duplicates", true },
-	[FACT_BREAKS_YOUNG] = { "breaks_young", true },
-	[FACT_COLLAPSE_TRIES] = { "collapse_tries", true },
-	[FACT_COLLAPSES_UNDOING] = { "collapses_undoing", true },
-	[FACT_MERGES_UNDONE] = { "merges_undone", true },
-	[FACT_POTENTIAL_BYTES] = { "potential_bytes", false },
-	[FACT_OWN_CPU_NS] = { "own_cpu_ns", true },
-	[FACT_OWN_RSS_BYTES] = { "own_rss_bytes", false },
+	[FACT_KSMD_CPU_NS] = { "ksmd_cpu_ns", true, NULL },
+	[FACT_COW_KSM] = { "cow_ksm", true, NULL },
+	[FACT_SWAP_COPIES] = { "ksm_swpin_copy", true, NULL },
+	[FACT_PAGE_FAULTS] = { "pgfault", true, NULL },
+	[FACT_HUGE_FAULTS] = { "thp_fault_alloc", true, NULL },
+	[FACT_COLLAPSES] = { "thp_collapse_alloc", true, NULL },
+	[FACT_SPLITS] = { "thp_split_page", true, NULL },
+	[FACT_SPLITS_FAILED] = { "thp_split_page_failed", true, NULL },
+	[FACT_SPLITS_PMD] = { "thp_split_pmd", true, NULL },
+	[FACT_HUGE_BYTES] = { "AnonHugePages", false, NULL },
+	[FACT_ANON_BYTES] = { "AnonPages", false, NULL },
+	[FACT_TOTAL_BYTES] = { "MemTotal", false, NULL },
+	[FACT_AVAILABLE_BYTES] = { "MemAvailable", false, NULL },
+	[FACT_SWAP_FREE_BYTES] = { "SwapFree", false, NULL },
+	[FACT_STALL_SOME_US] = { "stall_some_us", true, NULL },
+	[FACT_STALL_FULL_US] = { "stall_full_us", true, NULL },
+	[FACT_STALL_SOME_AVG10] = { "stall_some_avg10", false, NULL },
+	[FACT_STALL_FULL_AVG10] = { "stall_full_avg10", false, NULL },
+	[FACT_MERGES] = { "merges", true, SOURCE_ENGINE },
+	[FACT_ZERO_MERGES] = { "zero_merges", true, SOURCE_ENGINE },
+	[FACT_MERGE_FAILURES] = { "merge_failures", true, SOURCE_ENGINE },
+	[FACT_REMOVED_PAGES] = { "removed_pages", true, SOURCE_ENGINE },
+	[FACT_PASSES] = { "passes", true, SOURCE_ENGINE },
+	[FACT_PASS_LAST_NS] = { "pass_last_ns", false, SOURCE_ENGINE },
+	[FACT_PASS_RUNNING_NS] = { "pass_running_ns", false, SOURCE_ENGINE },
+	[FACT_PASS_LAST_CPU_NS] = { "pass_last_cpu_ns", false, SOURCE_ENGINE },
+	[FACT_COLLAPSE_TRIES] = { "collapse_tries", true, SOURCE_HUGE },
+	[FACT_COLLAPSES_UNDOING] = { "collapses_undoing", true, SOURCE_HUGE },
+	[FACT_MERGES_UNDONE] = { "merges_undone", true, SOURCE_HUGE },
+	[FACT_KSMD_SPLITS] = { "ksmd_splits", true, SOURCE_HUGE },
+	[FACT_POTENTIAL_BYTES] = { "potential_bytes", false, SOURCE_CONTENT },
+	[FACT_OWN_CPU_NS] = { "own_cpu_ns", true, NULL },
+	[FACT_OWN_RSS_BYTES] = { "own_rss_bytes", false, NULL },
 };
 
 const struct fact_info task_facts[TASK_FACTS] = {
-	[TASK_ANON_BYTES] = { "anon_bytes", false },
-	[TASK_RSS_BYTES] = { "rss_bytes", false },
-	[TASK_SWAP_BYTES] = { "swap_bytes", false },
-	[TASK_HUGE_BYTES] = { "huge_bytes", false },
-	[TASK_MERGED_PAGES] = { "ksm_merging_pages", false },
-	[TASK_ZERO_PAGES] = { "ksm_zero_pages", false },
-	[TASK_TRACKED_PAGES] = { "ksm_rmap_items", false },
-	[TASK_PROFIT_BYTES] = { "ksm_process_profit", false },
-	[TASK_MERGEABLE] = { "ksm_mergeable", false },
-	[TASK_MERGE_ANY] = { "ksm_merge_any", false },
-	[TASK_PAGE_FAULTS] = { "page_faults", true },
-	[TASK_SEEN_FAULTS] = { "seen_faults", true },
-	[TASK_SEEN_FIRST] = { "seen_first_touch", true },
-	[TASK_SEEN_WRITES] = { "seen_write_present", true },
-	[TASK_SEEN_COW_KSM] = { "seen_cow_ksm", true },
-	[TASK_SEEN_ARRIVALS] = { "seen_arrivals", true },
-	[TASK_SEEN_DUPLICATES] = { "seen_duplicates", true },
-	[TASK_MERGES] = { "merges", true },
-	[TASK_COLLAPSES] = { "collapses", true },
-	[TASK_POTENTIAL_BYTES] = { "potential_bytes", false },
+	[TASK_ANON_BYTES] = { "anon_bytes", false, NULL },
+	[TASK_RSS_BYTES] = { "rss_bytes", false, NULL },
+	[TASK_SWAP_BYTES] = { "swap_bytes", false, NULL },
+	[TASK_HUGE_BYTES] = { "huge_bytes", false, NULL },
+	[TASK_MERGED_PAGES] = { "ksm_merging_pages", false, NULL },
+	[TASK_ZERO_PAGES] = { "ksm_zero_pages", false, NULL },
+	[TASK_TRACKED_PAGES] = { "ksm_rmap_items", false, NULL },
+	[TASK_PROFIT_BYTES] = { "ksm_process_profit", false, NULL },
+	[TASK_MERGEABLE] = { "ksm_mergeable", false, NULL },
+	[TASK_MERGE_ANY] = { "ksm_merge_any", false, NULL },
+	[TASK_PAGE_FAULTS] = { "page_faults", true, NULL },
+	[TASK_MERGES] = { "merges", true, SOURCE_ENGINE },
+	[TASK_COLLAPSES] = { "collapses", true, SOURCE_HUGE },
+	[TASK_MERGES_UNDONE] = { "merges_undone", true, SOURCE_HUGE },
+	[TASK_KSMD_SPLITS] = { "ksmd_splits", true, SOURCE_HUGE },
+	[TASK_POTENTIAL_BYTES] = { "potential_bytes", false, SOURCE_CONTENT },
+};
+
+_Static_assert(FAULT_KINDS <= DUTY_KINDS, "every kind of fault has its sums");
+
+const char *const fault_kind_names[FAULT_KINDS] = {
+	[FAULT_FIRST_WRITE] = "first_write",
+	[FAULT_FIRST_READ] = "first_read",
+	[FAULT_COW_MERGED] = "cow_merged",
+	[FAULT_COW_ZERO] = "cow_zero",
+	[FAULT_COW_OTHER] = "cow_other",
+	[FAULT_COW_UNKNOWN] = "cow_unknown",
+	[FAULT_OTHER] = "other",
 };
 
 const char *top_fact_name(enum top_fact fact)
 {
-	return (unsigned int)fact < KNOB_COUNT ? knobs[fact].name : top_facts[fact].name;
+	return fact_is_knob(fact) ? knobs[fact].name : top_facts[fact].name;
 }
 
 void top_sample_clear(struct top_sample *s)
@@ -83,6 +83,7 @@ void top_sample_clear(struct top_sample *s)
 	struct top_sample empty = {
 		.tasks = s->tasks, .tasks_room = s->tasks_room,
 		.names = s->names,
+		.watches = s->watches, .watches_room = s->watches_room,
 		.losses = s->losses, .losses_room = s->losses_room,
 		.programs = s->programs, .programs_room = s->programs_room,
 		.missing = s->missing, .missing_room = s->missing_room,
@@ -95,6 +96,7 @@ void top_sample_free(struct top_sample *s)
 {
 	free(s->tasks);
 	names_free(&s->names);
+	free(s->watches);
 	free(s->losses);
 	free(s->programs);
 	free(s->missing);
@@ -119,6 +121,11 @@ static void *add_item(void **items, size_t *count, size_t *room, size_t item_byt
 struct top_task *top_sample_add_task(struct top_sample *s)
 {
 	return add_item((void **)&s->tasks, &s->tasks_count, &s->tasks_room, sizeof(*s->tasks));
+}
+
+struct top_watch *top_sample_add_watch(struct top_sample *s)
+{
+	return add_item((void **)&s->watches, &s->watches_count, &s->watches_room, sizeof(*s->watches));
 }
 
 struct loss *top_sample_add_loss(struct top_sample *s)

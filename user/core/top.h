@@ -18,6 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "bpf/abi.h"
+#include "core/duty.h"
 #include "core/knobs.h"
 #include "core/known.h"
 #include "core/names.h"
@@ -53,19 +55,10 @@ enum top_fact {
 	FACT_PASS_RUNNING_NS,		/* engine probe: since the present pass began */
 	FACT_PASS_LAST_CPU_NS,		/* engine probe: ksmd's CPU time in the last pass */
 
-	FACT_WATCHED_NS,		/* counter, fault probe: time in which faults were counted */
-	FACT_SEEN_FAULTS,		/* counter, fault probe: user page faults seen */
-	FACT_SEEN_FIRST,		/* of those: nothing was mapped */
-	FACT_SEEN_WRITES,		/* of those: writes to a present page */
-	FACT_SEEN_COW_KSM,		/* of those: of a page merged by KSM */
-	FACT_SEEN_COW_UNKNOWN,		/* of those: which page it was could not be told */
-	FACT_SEEN_ARRIVALS,		/* counter, fault probe: new pages whose content was looked at, scaled to all */
-	FACT_SEEN_DUPLICATES,		/* of those: equal to another page */
-	FACT_BREAKS_YOUNG,		/* counter, fault probe: broken within a minute of merging */
-
 	FACT_COLLAPSE_TRIES,		/* counter, huge-page probe */
 	FACT_COLLAPSES_UNDOING,		/* counter, huge-page probe: collapses of ranges with merged pages */
 	FACT_MERGES_UNDONE,		/* counter, huge-page probe: merged pages in those */
+	FACT_KSMD_SPLITS,		/* counter, huge-page probe: huge pages that ksmd split */
 
 	FACT_POTENTIAL_BYTES,		/* content sampler: what merging more would free */
 
@@ -87,14 +80,10 @@ enum task_fact {
 	TASK_MERGEABLE,			/* 1: has a mapping that KSM looks at */
 	TASK_MERGE_ANY,			/* 1: opted in as a whole, prctl(PR_SET_MEMORY_MERGE) */
 	TASK_PAGE_FAULTS,		/* counter: minor and major, by the kernel's own account */
-	TASK_SEEN_FAULTS,		/* counter, fault probe; as FACT_SEEN_… */
-	TASK_SEEN_FIRST,
-	TASK_SEEN_WRITES,
-	TASK_SEEN_COW_KSM,
-	TASK_SEEN_ARRIVALS,
-	TASK_SEEN_DUPLICATES,
 	TASK_MERGES,			/* counter, engine probe */
 	TASK_COLLAPSES,			/* counter, huge-page probe */
+	TASK_MERGES_UNDONE,		/* counter, huge-page probe */
+	TASK_KSMD_SPLITS,		/* counter, huge-page probe */
 	TASK_POTENTIAL_BYTES,		/* content sampler */
 	TASK_FACTS
 };
@@ -102,17 +91,24 @@ enum task_fact {
 struct fact_info {
 	const char *name;		/* stable: recordings and `missing` use it */
 	bool counter;			/* only grows; a rate follows from two samples */
+	const char *source;		/* the probe that it comes from: SOURCE_…; NULL: the system's files */
 };
+
+/* What `missing` calls our probes. */
+#define SOURCE_FAULT "fault probe"
+#define SOURCE_ENGINE "engine probe"
+#define SOURCE_HUGE "huge-page probe"
+#define SOURCE_CONTENT "content sampler"
 
 extern const struct fact_info top_facts[TOP_FACTS];	/* knobs: see knob_info */
 extern const struct fact_info task_facts[TASK_FACTS];
+extern const char *const fault_kind_names[FAULT_KINDS];
 
 struct top_task {
 	pid_t pid, parent;
 	uint64_t start_ticks;		/* tells a reused PID */
 	uid_t uid;			/* effective */
 	char comm[64];			/* raw */
-	char state;
 	uint32_t cgroup, user, vm;	/* of top_sample.names; vm: a QEMU guest's name */
 	uint32_t domain;		/* of top_sample.names: a trust domain that was configured */
 	int64_t number[TASK_FACTS];
@@ -132,8 +128,19 @@ struct program_use {
 	double measured_share;		/* of the time, 0 … 1 */
 };
 
-/* How long merges lasted until they were broken, by binary logarithm of milliseconds: see merge_lifetimes. */
-#define TOP_LIFETIMES 32
+/* How long merges lasted until a write broke them, by binary logarithm of milliseconds: see merge_lifetimes. */
+#define TOP_LIFETIMES LIFETIME_BUCKETS
+
+/*
+ * Faults that were looked at one by one since the sample before, and in a
+ * horizon of some more seconds: sums to make estimates of (duty.h), by enum
+ * fault_kind.
+ */
+struct top_watch {
+	pid_t pid;			/* 0: the whole machine */
+	struct duty_process now, horizon;
+	struct fault_arrivals arrivals;	/* in the horizon: new pages whose content was looked at */
+};
 
 struct top_sample {
 	int64_t time_ns;		/* CLOCK_REALTIME */
@@ -147,8 +154,13 @@ struct top_sample {
 	size_t tasks_count, tasks_room;
 	struct names names;
 
-	enum known lifetimes_known;
-	uint64_t lifetimes[TOP_LIFETIMES];	/* counters */
+	enum known watched;		/* were faults looked at? */
+	struct duty_total windows, horizon;
+	struct top_watch machine;
+	struct top_watch *watches;	/* of processes with any, ascending pid */
+	size_t watches_count, watches_room;
+	uint64_t lifetimes[TOP_LIFETIMES];	/* counters; known when `watched` is */
+	uint64_t lifetimes_unseen;		/* breaks of merges that were not seen to begin */
 	struct loss *losses;
 	size_t losses_count, losses_room;
 	struct program_use *programs;
@@ -163,6 +175,7 @@ void top_sample_free(struct top_sample *sample);
 
 /* Room for one more, zeroed; NULL when memory is out. */
 struct top_task *top_sample_add_task(struct top_sample *sample);
+struct top_watch *top_sample_add_watch(struct top_sample *sample);
 struct loss *top_sample_add_loss(struct top_sample *sample);
 struct program_use *top_sample_add_program(struct top_sample *sample);
 
@@ -187,6 +200,12 @@ static inline void task_set(struct top_task *t, enum task_fact fact, struct valu
 {
 	t->number[fact] = v.number;
 	t->known[fact] = v.known;
+}
+
+/* Is a fact one of the engine's files? */
+static inline bool fact_is_knob(unsigned int fact)
+{
+	return fact < (unsigned int)KNOB_COUNT;
 }
 
 /* The name of a fact about the machine, knobs included. */

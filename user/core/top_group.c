@@ -15,8 +15,8 @@ struct member {
 
 static const char *name_of(const struct top_model *m, const struct top_row *row, enum group_kind kind, char made[16])
 {
-	return field_text(m->sample, row->task, kind == GROUP_CGROUP ? PROC_CGROUP : kind == GROUP_UID ? PROC_USER : PROC_VM,
-			  made);
+	enum field f = kind == GROUP_CGROUP ? PROC_CGROUP : kind == GROUP_UID ? PROC_USER : PROC_VM;
+	return field_text(m->sample, row->task, f, made);
 }
 
 /* Paths in tree order: a '/' comes before everything else, so that children follow their parent at once. */
@@ -98,11 +98,27 @@ static uint32_t group_of(struct top_groups *g, const char *name, uint32_t last, 
 	return parent;
 }
 
+/*
+ * A rate that is not known yet, of a process that has just come, takes nothing
+ * from a sum; a value that was not read does.
+ */
+static bool leaves_out(enum field f, struct quantity q)
+{
+	bool rate = fields[f].unit == UNIT_PER_SECOND;
+	return rate && q.known == NOT_READ;
+}
+
 static void add_values(struct top_group *group, const struct quantity *value, bool first)
 {
-	for (size_t i = 0; i < PROC_FIELDS; i++)
-		if (fields[HOST_FIELDS + i].sums)
-			group->value[i] = first ? value[i] : quantity_sum(group->value[i], value[i]);
+	for (size_t i = 0; i < PROC_FIELDS; i++) {
+		struct quantity *sum = &group->value[i];
+		if (!fields[HOST_FIELDS + i].sums)
+			continue;
+		if (first || leaves_out(HOST_FIELDS + i, *sum))
+			*sum = value[i];
+		else if (!leaves_out(HOST_FIELDS + i, value[i]))
+			*sum = quantity_sum(*sum, value[i]);
+	}
 }
 
 static void add_row(struct top_groups *g, uint32_t group, const struct top_row *row)

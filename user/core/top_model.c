@@ -35,39 +35,16 @@ static struct value growth(struct value before, struct value now)
 	return value_of(now.number - before.number);
 }
 
-static struct quantity rate(struct value before, struct value now, double seconds, double scale)
+static struct quantity of_growth(struct value grown, double seconds, double scale)
 {
-	struct value grown = growth(before, now);
 	if (!is_known(grown))
 		return unknown(grown.known);
 	return seconds > 0 ? exactly(grown.number * scale / seconds) : unknown(NOT_READ);
 }
 
-/*
- * Events that come by themselves: their number is Poisson's, and only the part
- * of the time that was not watched is uncertain. With none seen the upper end
- * is the rule of three, 3 / watched.
- */
-struct quantity rate_of_seen(double seen, double watched, double seconds)
-{
-	if (!(watched > 0) || !(seconds > 0))
-		return unknown(NOT_READ);
-	double share = watched < seconds ? watched / seconds : 1, value = seen / watched;
-	double unseen = sqrt(1 - share);
-	struct quantity q = exactly(value);
-	if (share > 0.999)
-		return q;
-	double half = 1.96 * sqrt(seen) / watched * unseen;
-	q.low = fmax(seen / seconds, value - half);
-	q.high = seen > 0 ? value + half : 3 / watched * unseen;
-	return q;
-}
-
-/* ---- the machine ---- */
-
 struct building {
 	const struct top_sample *before, *now;	/* before: NULL where there are no rates */
-	double seconds, watched;
+	double seconds;
 	struct top_model *model;
 	struct top_track *track;
 };
@@ -77,24 +54,116 @@ static struct value fact_before(const struct building *b, unsigned int fact)
 	return b->before ? b->before->fact[fact] : (struct value){ 0 };
 }
 
-static struct quantity seen(const struct building *b, struct value before, struct value now)
+/* ---- faults, looked at one by one for a part of the time ---- */
+
+/* A process without any fault in the windows; how many it had outside is not known from here. */
+static const struct top_watch nothing_seen = { .now.all = -1, .horizon.all = -1 };
+
+static struct quantity per_second(struct duty_estimate e, double seconds)
 {
-	struct value grown = growth(before, now);
-	if (!is_known(grown))
-		return unknown(grown.known);
-	return rate_of_seen(grown.number, b->watched, b->seconds);
+	if (e.basis == DUTY_NOTHING)
+		return unknown(NOT_READ);
+	return (struct quantity){ .value = e.count / seconds, .low = e.low / seconds, .high = e.high / seconds,
+				  .known = KNOWN };
+}
+
+/* Of one process in the same windows: their errors may go together. */
+static struct quantity sum_of_kinds(struct quantity a, struct quantity b)
+{
+	if (a.known != KNOWN || b.known != KNOWN)
+		return a.known != KNOWN ? a : b;
+	return (struct quantity){ .value = a.value + b.value, .low = a.low + b.low, .high = a.high + b.high,
+				  .known = KNOWN };
+}
+
+/* All kinds as one: its sums are there already. */
+static struct duty_process as_one_kind(const struct duty_process *p)
+{
+	struct duty_process one = *p;
+	one.kind[0] = (struct duty_kind){ p->x, p->xx, p->xx, p->xt, 0 };
+	return one;
+}
+
+static struct quantity seen_all(const struct building *b, const struct top_watch *w)
+{
+	double seconds = b->now->windows.seconds;
+	struct duty_process now = as_one_kind(&w->now), horizon = as_one_kind(&w->horizon);
+	struct duty_case all = { &now, &horizon, &b->now->windows, &b->now->horizon, -1 };
+	return per_second(duty_estimate(&all, 0), seconds);
+}
+
+/* Faults of these kinds per second; `faults` is the kernel's count of all of them in the interval. */
+static struct quantity seen(const struct building *b, const struct top_watch *w, unsigned int kinds,
+			    struct value faults)
+{
+	struct duty_case c = { &w->now, &w->horizon, &b->now->windows, &b->now->horizon, FAULT_COW_MERGED };
+	struct quantity sum = exactly(0);
+	double seconds = b->now->windows.seconds;
+
+	if (b->now->watched != KNOWN)
+		return unknown(b->now->watched);
+	if (!(b->seconds > 0) || !(seconds > 0))
+		return unknown(NOT_READ);
+	if (is_known(faults) && !faults.number)
+		return sum;
+	if (kinds == (1u << FAULT_KINDS) - 1)
+		return seen_all(b, w);
+	for (int kind = 0; kind < FAULT_KINDS; kind++)
+		if (kinds & 1u << kind)
+			sum = sum_of_kinds(sum, per_second(duty_estimate(&c, kind), seconds));
+	return sum;
+}
+
+/* Pages that were new to the process: the same faults as is_arrival() of fault.bpf.c. */
+#define ARRIVALS \
+	(1u << FAULT_FIRST_WRITE | 1u << FAULT_COW_MERGED | 1u << FAULT_COW_ZERO | 1u << FAULT_COW_OTHER | \
+	 1u << FAULT_COW_UNKNOWN)
+
+/* The share of duplicates among the arrivals that were hashed, of all arrivals. */
+static struct quantity new_duplicates(const struct building *b, const struct top_watch *w, struct value faults)
+{
+	struct quantity arrivals = seen(b, w, ARRIVALS, faults);
+	struct duty_estimate share = duty_share(w->arrivals.duplicate, w->arrivals.hashed);
+
+	if (arrivals.known != KNOWN || arrivals.high <= 0)
+		return arrivals;
+	if (!w->arrivals.hashed)
+		return unknown(NOT_READ);
+	return (struct quantity){ .value = arrivals.value * share.count, .low = arrivals.low * share.low,
+				  .high = arrivals.high * share.high, .known = KNOWN };
+}
+
+/* Up to a minute, as nearly as the histogram's powers of two tell: 2^16 ms. */
+#define WASTE_BUCKETS 17
+
+static struct quantity waste(const struct top_sample *s)
+{
+	uint64_t young = 0, all = s->lifetimes_unseen;
+	for (size_t i = 0; i < TOP_LIFETIMES; i++) {
+		young += i < WASTE_BUCKETS ? s->lifetimes[i] : 0;
+		all += s->lifetimes[i];
+	}
+	if (s->watched != KNOWN || !all)
+		return unknown(s->watched != KNOWN ? s->watched : NOT_READ);
+	return exactly((double)young / all);
+}
+
+/* ---- the machine ---- */
+
+static struct value machine_faults(const struct building *b)
+{
+	return growth(fact_before(b, FACT_PAGE_FAULTS), b->now->fact[FACT_PAGE_FAULTS]);
 }
 
 static struct quantity host_field(const struct building *b, const struct field_info *f)
 {
-	struct value before = fact_before(b, f->fact), now = b->now->fact[f->fact];
 	switch (f->origin) {
 	case ORIGIN_FACT:
-		return of_value(now, f->scale);
+		return of_value(b->now->fact[f->fact], f->scale);
 	case ORIGIN_RATE:
-		return rate(before, now, b->seconds, f->scale);
+		return of_growth(growth(fact_before(b, f->fact), b->now->fact[f->fact]), b->seconds, f->scale);
 	case ORIGIN_SEEN:
-		return seen(b, before, now);
+		return seen(b, &b->now->machine, f->fact, machine_faults(b));
 	default:
 		return unknown(ABSENT);
 	}
@@ -112,7 +181,8 @@ static struct value saved_pages(const struct top_sample *s)
 /* Pages that the engine keeps an rmap_item for: pages_volatile is defined as the rest of them (mm/ksm.c). */
 static struct value tracked_pages(const struct top_sample *s)
 {
-	static const enum knob parts[] = { KNOB_PAGES_SHARED, KNOB_PAGES_SHARING, KNOB_PAGES_UNSHARED, KNOB_PAGES_VOLATILE };
+	static const enum knob parts[] = { KNOB_PAGES_SHARED, KNOB_PAGES_SHARING, KNOB_PAGES_UNSHARED,
+					   KNOB_PAGES_VOLATILE };
 	int64_t sum = 0;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (!is_known(s->fact[parts[i]]))
@@ -190,6 +260,18 @@ static struct quantity pass_eta(const struct building *b, struct quantity pass)
 	return exactly(fmax(0, pass.value - since));
 }
 
+static void count_faults(const struct building *b)
+{
+	struct quantity *host = b->model->host;
+	const struct duty_total *w = &b->now->windows;
+	bool watched = b->now->watched == KNOWN && w->seconds > 0;
+
+	host[HOST_NEW_DUPLICATES] = new_duplicates(b, &b->now->machine, machine_faults(b));
+	host[HOST_WASTE] = waste(b->now);
+	host[HOST_WATCHED_RATIO] = watched ? exactly(fmin(1, w->t / w->seconds))
+					   : unknown(b->now->watched == KNOWN ? NOT_READ : b->now->watched);
+}
+
 static void build_host(const struct building *b)
 {
 	struct quantity *host = b->model->host;
@@ -197,6 +279,7 @@ static void build_host(const struct building *b)
 	for (enum field f = 0; f < HOST_FIELDS; f++)
 		host[f] = host_field(b, &fields[f]);
 	count_savings(b);
+	count_faults(b);
 	follow_passes(b);
 	host[HOST_PASS_SECONDS] = pass_seconds(b);
 	host[HOST_PASS_ETA] = pass_eta(b, host[HOST_PASS_SECONDS]);
@@ -223,56 +306,83 @@ static struct quantity opted(const struct top_task *t)
 	return is_known(any) ? of_value(some, 1) : unknown(any.known);
 }
 
-static struct quantity computed(const struct top_task *t, enum field f)
+/* One process, in both samples. */
+struct both {
+	const struct top_task *before, *now;	/* before: NULL for one that is new */
+	const struct top_watch *watch;
+	struct value faults;			/* of the interval, by the kernel's account */
+};
+
+static struct quantity computed(const struct building *b, const struct both *p, enum field f)
 {
 	switch (f) {
 	case PROC_PID:
-		return exactly(t->pid);
+		return exactly(p->now->pid);
 	case PROC_UID:
-		return exactly(t->uid);
+		return exactly(p->now->uid);
 	case PROC_OPTED:
-		return opted(t);
+		return opted(p->now);
 	case PROC_MERGEABLE:
-		return of_value(mergeable(t), 1);
+		return of_value(mergeable(p->now), 1);
+	case PROC_NEW_DUPLICATES:
+		return new_duplicates(b, p->watch, p->faults);
 	default:
 		return unknown(ABSENT);
 	}
 }
 
-static struct quantity process_field(const struct building *b, const struct top_task *before,
-				     const struct top_task *now, enum field f)
+static struct value task_growth(const struct both *p, enum task_fact fact)
+{
+	struct value before = p->before ? task_value(p->before, fact) : (struct value){ 0 };
+	return growth(before, task_value(p->now, fact));
+}
+
+static struct quantity process_field(const struct building *b, const struct both *p, enum field f)
 {
 	const struct field_info *info = &fields[f];
-	struct value then = before ? task_value(before, info->fact) : (struct value){ 0 };
 	switch (info->origin) {
 	case ORIGIN_FACT:
-		return of_value(task_value(now, info->fact), info->scale);
+		return of_value(task_value(p->now, info->fact), info->scale);
 	case ORIGIN_RATE:
-		return rate(then, task_value(now, info->fact), b->seconds, info->scale);
+		return of_growth(task_growth(p, info->fact), b->seconds, info->scale);
 	case ORIGIN_SEEN:
-		return seen(b, then, task_value(now, info->fact));
+		return seen(b, p->watch, info->fact, p->faults);
 	default:
-		return computed(now, f);
+		return computed(b, p, f);
 	}
 }
 
-/* Both samples ascend by pid: walk them together. */
+/* The same process in the sample before; both ascend by pid, *at goes along. */
+static const struct top_task *task_before(const struct top_sample *before, const struct top_task *t, size_t *at)
+{
+	while (before && *at < before->tasks_count && before->tasks[*at].pid < t->pid)
+		++*at;
+	if (!before || *at == before->tasks_count)
+		return NULL;
+	const struct top_task *found = &before->tasks[*at];
+	return found->pid == t->pid && found->start_ticks == t->start_ticks ? found : NULL;
+}
+
+static const struct top_watch *watch_of(const struct top_sample *s, const struct top_task *t, size_t *at)
+{
+	while (*at < s->watches_count && s->watches[*at].pid < t->pid)
+		++*at;
+	return *at < s->watches_count && s->watches[*at].pid == t->pid ? &s->watches[*at] : &nothing_seen;
+}
+
 static void build_rows(const struct building *b)
 {
-	const struct top_sample *before = b->before;
-	size_t old = 0;
+	size_t task_at = 0, watch_at = 0;
 
 	for (size_t i = 0; i < b->now->tasks_count; i++) {
-		const struct top_task *t = &b->now->tasks[i], *then = NULL;
-		while (before && old < before->tasks_count && before->tasks[old].pid < t->pid)
-			old++;
-		if (before && old < before->tasks_count && before->tasks[old].pid == t->pid &&
-		    before->tasks[old].start_ticks == t->start_ticks)
-			then = &before->tasks[old];
+		struct both p = { .now = &b->now->tasks[i] };
+		p.before = task_before(b->before, p.now, &task_at);
+		p.watch = watch_of(b->now, p.now, &watch_at);
+		p.faults = task_growth(&p, TASK_PAGE_FAULTS);
 		struct top_row *row = &b->model->rows[i];
-		row->task = t;
+		row->task = p.now;
 		for (enum field f = HOST_FIELDS; f < FIELD_COUNT; f++)
-			row->value[f - HOST_FIELDS] = process_field(b, then, t, f);
+			row->value[f - HOST_FIELDS] = process_field(b, &p, f);
 	}
 	b->model->count = b->now->tasks_count;
 }
@@ -300,7 +410,6 @@ int top_model_build(struct top_model *m, const struct top_sample *before, const 
 		b.seconds = (now->clock_ns - before->clock_ns) / 1e9;
 	else
 		b.before = NULL;
-	b.watched = value_or(growth(fact_before(&b, FACT_WATCHED_NS), now->fact[FACT_WATCHED_NS]), 0) / 1e9;
 	m->sample = now;
 	m->seconds = b.seconds;
 	build_host(&b);

@@ -54,12 +54,6 @@ static inline struct quantity top_row_value(const struct top_row *row, enum fiel
 	return row->value[f - HOST_FIELDS];
 }
 
-/*
- * The rate of events of which `seen` were counted in `watched` seconds, out of
- * `seconds` that passed: per second, with its interval.
- */
-struct quantity rate_of_seen(double seen, double watched, double seconds);
-
 /* a + b for a sum over processes: what is not known makes it partial. */
 struct quantity quantity_sum(struct quantity a, struct quantity b);
 

@@ -17,6 +17,11 @@ static const char *host_fact_name(unsigned int fact)
 	return top_fact_name(fact);
 }
 
+static const char *fault_kind_name(unsigned int kind)
+{
+	return fault_kind_names[kind];
+}
+
 static void pack_names(struct text *out, unsigned int count, const char *(*name)(unsigned int))
 {
 	pack_u64(out, count);
@@ -41,6 +46,7 @@ void top_pack_preamble(struct text *out)
 {
 	pack_names(out, TOP_FACTS, host_fact_name);
 	pack_names(out, TASK_FACTS, task_fact_name);
+	pack_names(out, FAULT_KINDS, fault_kind_name);
 }
 
 int top_unpack_preamble(struct top_order *ret, const void *bytes, size_t length, struct error *err)
@@ -49,6 +55,7 @@ int top_unpack_preamble(struct top_order *ret, const void *bytes, size_t length,
 
 	ret->facts = unpack_names(&in, ret->fact, TOP_FACTS, host_fact_name);
 	ret->task_count = unpack_names(&in, ret->task, TASK_FACTS, task_fact_name);
+	ret->kinds = unpack_names(&in, ret->kind, FAULT_KINDS, fault_kind_name);
 	if (in.failed)
 		return fail(err, EXIT_FAILED, "the recording does not say which facts it holds");
 	return 0;
@@ -62,7 +69,6 @@ static void pack_task(struct text *out, const struct top_task *t, pid_t before)
 	pack_u64(out, t->parent);
 	pack_u64(out, t->start_ticks);
 	pack_u64(out, t->uid);
-	pack_u64(out, (unsigned char)t->state);
 	pack_u64(out, t->cgroup);
 	pack_u64(out, t->user);
 	pack_u64(out, t->vm);
@@ -70,6 +76,42 @@ static void pack_task(struct text *out, const struct top_task *t, pid_t before)
 	pack_string(out, t->comm);
 	for (unsigned int f = 0; f < TASK_FACTS; f++)
 		pack_value(out, task_value(t, f));
+}
+
+static void pack_doubles(struct text *out, const double *parts, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		pack_double(out, parts[i]);
+}
+
+static void pack_windows(struct text *out, const struct duty_total *w)
+{
+	const double parts[] = { w->seconds, w->machine, w->t, w->tt, w->m, w->mm, w->mt };
+	pack_u64(out, w->windows);
+	pack_u64(out, w->machine_active);
+	pack_doubles(out, parts, sizeof(parts) / sizeof(parts[0]));
+}
+
+static void pack_sums(struct text *out, const struct duty_process *p)
+{
+	const double parts[] = { p->all, p->x, p->xx, p->xt };
+	pack_u64(out, p->active);
+	pack_doubles(out, parts, 4);
+	for (int i = 0; i < FAULT_KINDS; i++) {
+		const struct duty_kind *k = &p->kind[i];
+		const double of_kind[] = { k->y, k->yy, k->yx, k->yt, k->ym };
+		pack_doubles(out, of_kind, 5);
+	}
+}
+
+static void pack_watch(struct text *out, const struct top_watch *w)
+{
+	pack_u64(out, w->pid);
+	pack_sums(out, &w->now);
+	pack_sums(out, &w->horizon);
+	pack_u64(out, w->arrivals.hashed);
+	pack_u64(out, w->arrivals.zero);
+	pack_u64(out, w->arrivals.duplicate);
 }
 
 static void pack_missing(struct text *out, const struct missing *m)
@@ -97,7 +139,14 @@ static void pack_program(struct text *out, const struct program_use *p)
 
 static void pack_lists(struct text *out, const struct top_sample *s)
 {
-	pack_u64(out, s->lifetimes_known);
+	pack_u64(out, s->watched);
+	pack_windows(out, &s->windows);
+	pack_windows(out, &s->horizon);
+	pack_watch(out, &s->machine);
+	pack_u64(out, s->watches_count);
+	for (size_t i = 0; i < s->watches_count; i++)
+		pack_watch(out, &s->watches[i]);
+	pack_u64(out, s->lifetimes_unseen);
 	for (size_t i = 0; i < TOP_LIFETIMES; i++)
 		pack_u64(out, s->lifetimes[i]);
 	pack_u64(out, s->losses_count);
@@ -164,7 +213,6 @@ static bool unpack_task(struct reading *r, pid_t *before)
 	t->parent = unpack_below(&r->in, INT32_MAX);
 	t->start_ticks = unpack_u64(&r->in);
 	t->uid = unpack_below(&r->in, UINT32_MAX);
-	t->state = (char)unpack_below(&r->in, 127);
 	t->cgroup = unpack_name(r);
 	t->user = unpack_name(r);
 	t->vm = unpack_name(r);
@@ -176,6 +224,52 @@ static bool unpack_task(struct reading *r, pid_t *before)
 			task_set(t, r->order->task[i], v);
 	}
 	return step && !r->in.failed;
+}
+
+static void unpack_windows(struct unpack *in, struct duty_total *w)
+{
+	double *const parts[] = { &w->seconds, &w->machine, &w->t, &w->tt, &w->m, &w->mm, &w->mt };
+	w->windows = unpack_below(in, UINT32_MAX);
+	w->machine_active = unpack_below(in, UINT32_MAX);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		*parts[i] = unpack_double(in);
+}
+
+static void unpack_sums(struct reading *r, struct duty_process *p)
+{
+	struct duty_kind unknown_here;
+	double *const parts[] = { &p->all, &p->x, &p->xx, &p->xt };
+
+	p->active = unpack_below(&r->in, UINT32_MAX);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		*parts[i] = unpack_double(&r->in);
+	for (size_t i = 0; i < r->order->kinds; i++) {
+		uint16_t kind = r->order->kind[i];
+		struct duty_kind *k = kind < FAULT_KINDS ? &p->kind[kind] : &unknown_here;
+		double *const of_kind[] = { &k->y, &k->yy, &k->yx, &k->yt, &k->ym };
+		for (size_t j = 0; j < sizeof(of_kind) / sizeof(of_kind[0]); j++)
+			*of_kind[j] = unpack_double(&r->in);
+	}
+}
+
+static void unpack_watched(struct reading *r, struct top_watch *w)
+{
+	w->pid = unpack_below(&r->in, INT32_MAX);
+	unpack_sums(r, &w->now);
+	unpack_sums(r, &w->horizon);
+	w->arrivals.hashed = unpack_u64(&r->in);
+	w->arrivals.zero = unpack_u64(&r->in);
+	w->arrivals.duplicate = unpack_u64(&r->in);
+}
+
+static bool unpack_watch(struct reading *r)
+{
+	pid_t before = r->sample->watches_count ? r->sample->watches[r->sample->watches_count - 1].pid : 0;
+	struct top_watch *w = top_sample_add_watch(r->sample);
+	if (!w)
+		return !(r->no_memory = true);
+	unpack_watched(r, w);
+	return w->pid > before && !r->in.failed;
 }
 
 static bool unpack_loss(struct reading *r)
@@ -253,7 +347,13 @@ static bool unpack_all(struct reading *r)
 	for (uint64_t i = 0; i < tasks; i++)
 		if (!unpack_task(r, &before))
 			return false;
-	s->lifetimes_known = unpack_below(&r->in, GONE);
+	s->watched = unpack_below(&r->in, GONE);
+	unpack_windows(&r->in, &s->windows);
+	unpack_windows(&r->in, &s->horizon);
+	unpack_watched(r, &s->machine);
+	if (!unpack_list(r, unpack_watch))
+		return false;
+	s->lifetimes_unseen = unpack_u64(&r->in);
 	for (size_t i = 0; i < TOP_LIFETIMES; i++)
 		s->lifetimes[i] = unpack_u64(&r->in);
 	return unpack_list(r, unpack_loss) && unpack_list(r, unpack_program) && unpack_list(r, unpack_missing) &&

@@ -20,6 +20,8 @@ struct top_order {
 	size_t facts;
 	uint16_t task[2 * TASK_FACTS];
 	size_t task_count;
+	uint16_t kind[2 * FAULT_KINDS];
+	size_t kinds;
 };
 
 void top_pack_preamble(struct text *out);

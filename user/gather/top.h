@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sys/ + probe/ → the facts of one moment (core/top.h): the only way in which
+ * programs come by them. Reads only. A probe that this kernel refuses costs
+ * what it would have told, and `missing` says why.
+ */
+#ifndef KSMSCOPE_GATHER_TOP_H
+#define KSMSCOPE_GATHER_TOP_H
+
+#include "base/error.h"
+#include "core/top.h"
+#include "sys/sysroot.h"
+
+struct top_source;
+
+struct top_options {
+	bool precise;			/* look at every fault: exact, and dearer for the machine */
+	bool probes;			/* load BPF programs at all */
+};
+
+int top_source_open(struct top_source **ret, const struct sysroot *root, const struct top_options *options,
+		    struct error *err);
+void top_source_close(struct top_source *source);
+
+/* Take a sample. `ret` is cleared and filled. Rates need two, and the first few lack what is read in turns. */
+int top_source_take(struct top_source *source, struct top_sample *ret, struct error *err);
+
+/*
+ * What has to happen between samples (windows of the fault probe). When to
+ * call again goes to *ret_next_ns, CLOCK_MONOTONIC; INT64_MAX: not at all.
+ */
+void top_source_tick(struct top_source *source, int64_t *ret_next_ns);
+
+#endif

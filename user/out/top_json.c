@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <math.h>
+#include <string.h>
+
+#include "out/json.h"
+#include "out/top.h"
+
+static void number(struct json *j, const char *key, enum field f, double value)
+{
+	switch (fields[f].unit) {
+	case UNIT_FLAG:
+		json_bool(j, key, value != 0);
+		break;
+	case UNIT_CHOICE:
+		json_string(j, key, fields[f].choices[(int)value]);
+		break;
+	case UNIT_PER_SECOND:
+	case UNIT_RATIO:
+	case UNIT_SECONDS:
+		json_double(j, key, value);
+		break;
+	default:
+		json_i64(j, key, (int64_t)llrint(value));
+	}
+}
+
+/* Estimates have a second key with their interval; an upper end that is not known is null. */
+static void interval(struct json *j, const char *json_key, struct quantity q)
+{
+	char key[96];
+	snprintf(key, sizeof(key), "%s_interval", json_key);
+	json_array(j, key);
+	json_double(j, NULL, q.low);
+	json_double(j, NULL, q.high);
+	json_end_array(j);
+}
+
+static bool is_estimate(enum field f)
+{
+	return fields[f].origin == ORIGIN_SEEN || f == HOST_NEW_DUPLICATES || f == PROC_NEW_DUPLICATES;
+}
+
+static void quantity(struct json *j, enum field f, struct quantity q)
+{
+	const char *key = fields[f].json;
+	if (q.known != KNOWN) {
+		json_null(j, key);
+		return;
+	}
+	number(j, key, f, q.value);
+	if (is_estimate(f))
+		interval(j, key, q);
+}
+
+/* ---- the machine ---- */
+
+static void loss(struct json *j, const struct top_sample *s)
+{
+	json_array(j, "lost");
+	for (size_t i = 0; i < s->losses_count; i++) {
+		json_object(j, NULL);
+		json_string(j, "path", s->losses[i].path);
+		json_u64(j, "produced", s->losses[i].produced);
+		json_u64(j, "consumed", s->losses[i].consumed);
+		json_u64(j, "lost", s->losses[i].lost);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+static void programs(struct json *j, const struct top_sample *s)
+{
+	json_array(j, "bpf");
+	for (size_t i = 0; i < s->programs_count; i++) {
+		const struct program_use *p = &s->programs[i];
+		json_object(j, NULL);
+		json_string(j, "name", p->name);
+		json_u64(j, "runs", p->runs);
+		json_double(j, "seconds", (double)p->nanoseconds / 1e9);
+		json_double(j, "measured_ratio", p->measured_share);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+/* How long merges lasted until a write broke them: the upper end of each power of two, in seconds, and how many. */
+static void lifetimes(struct json *j, const struct top_sample *s)
+{
+	if (s->watched != KNOWN) {
+		json_null(j, "merge_lifetimes");
+		return;
+	}
+	json_object(j, "merge_lifetimes");
+	json_array(j, "broken");
+	for (size_t i = 0; i < TOP_LIFETIMES; i++) {
+		if (!s->lifetimes[i])
+			continue;
+		json_object(j, NULL);
+		json_double(j, "below_seconds", ldexp(1e-3, (int)i));
+		json_u64(j, "pages", s->lifetimes[i]);
+		json_end_object(j);
+	}
+	json_end_array(j);
+	json_u64(j, "unseen", s->lifetimes_unseen);
+	json_end_object(j);
+}
+
+static void missing(struct json *j, const struct top_sample *s)
+{
+	json_array(j, "missing");
+	for (size_t i = 0; i < s->missing_count; i++) {
+		json_object(j, NULL);
+		json_string(j, "what", s->missing[i].what);
+		json_string(j, "state", known_name(s->missing[i].state));
+		json_string(j, "why", s->missing[i].why);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+/* The host's fields stand in the order of their groups. */
+static void host(struct json *j, const struct top_model *m)
+{
+	for (enum field f = 0; f < HOST_FIELDS; f++) {
+		const char *group = fields[f].group;
+		if (f == 0 || strcmp(group, fields[f - 1].group))
+			json_object(j, group);
+		quantity(j, f, m->host[f]);
+		if (f + 1 < HOST_FIELDS && !strcmp(group, fields[f + 1].group))
+			continue;
+		if (!strcmp(group, "own"))
+			programs(j, m->sample);
+		if (!strcmp(group, "faults"))
+			lifetimes(j, m->sample);
+		json_end_object(j);
+	}
+}
+
+/* ---- processes and groups ---- */
+
+static void process(struct json *j, const struct top_sample *s, const struct top_row *row)
+{
+	char made[16];
+	json_object(j, NULL);
+	for (enum field f = HOST_FIELDS; f < FIELD_COUNT; f++) {
+		if (fields[f].unit != UNIT_TEXT)
+			quantity(j, f, top_row_value(row, f));
+		else if (*field_text(s, row->task, f, made))
+			json_string(j, fields[f].json, field_text(s, row->task, f, made));
+		else
+			json_null(j, fields[f].json);
+	}
+	json_end_object(j);
+}
+
+static void group(struct json *j, const struct top_group *g)
+{
+	char name[4096];
+	json_object(j, NULL);
+	snprintf(name, sizeof(name), "%.*s", (int)g->name_length, g->name);
+	json_string(j, "name", name);
+	json_u64(j, "processes", g->processes);
+	for (enum field f = HOST_FIELDS; f < FIELD_COUNT; f++)
+		if (fields[f].sums)
+			quantity(j, f, g->value[f - HOST_FIELDS]);
+	json_end_object(j);
+}
+
+static void groups(struct json *j, const struct top_groups *g)
+{
+	json_string(j, "grouped_by", group_kind_names[g->kind]);
+	json_array(j, "groups");
+	for (size_t i = 0; i < g->count; i++)
+		group(j, &g->groups[i]);
+	json_end_array(j);
+}
+
+void top_json(struct text *out, const struct top_shown *shown)
+{
+	const struct top_model *m = shown->model;
+	struct json j = { .out = out };
+
+	json_object(&j, NULL);
+	json_string(&j, "schema", "ksmtop/1");
+	json_time(&j, "time", m->sample->time_ns);
+	if (m->seconds > 0)
+		json_double(&j, "interval_seconds", m->seconds);
+	else
+		json_null(&j, "interval_seconds");
+	json_string(&j, "host", m->sample->host);
+	json_string(&j, "kernel", m->sample->release);
+	json_u64(&j, "page_bytes", m->sample->page_bytes);
+	host(&j, m);
+	if (shown->groups)
+		groups(&j, shown->groups);
+	json_array(&j, "processes");
+	for (size_t i = 0; i < shown->count; i++)
+		process(&j, m->sample, shown->rows[i]);
+	json_end_array(&j);
+	loss(&j, m->sample);
+	missing(&j, m->sample);
+	json_end_object(&j);
+	text_puts(out, "\n");
+}

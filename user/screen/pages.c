@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Pages beside the table: help, what is missing, and the choice of fields. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "screen/draw.h"
+#include "screen/format.h"
+#include "screen/page.h"
+
+/* ---- why a field has no value ---- */
+
+const struct missing *missing_of(const struct top_sample *s, enum field f)
+{
+	const char *names[] = { field_fact(f), field_source(f) };
+	for (size_t i = 0; i < s->missing_count; i++)
+		for (size_t j = 0; j < 2; j++)
+			if (names[j] && !strcmp(s->missing[i].what, names[j]))
+				return &s->missing[i];
+	return NULL;
+}
+
+/* ---- lines ---- */
+
+struct span page_line(struct page *p)
+{
+	size_t line = p->line++;
+	if (line < p->first || line >= p->first + p->rows)
+		return span_at(p->canvas, 0, -1, 0);
+	return span_after(span_at(p->canvas, 0, p->y + (int)(line - p->first), p->canvas->width), 1);
+}
+
+void page_heading(struct page *p, const char *text)
+{
+	if (p->line)
+		page_line(p);
+	put(page_line(p), ROLE_LABEL, text);
+}
+
+void page_pair(struct page *p, int column, const char *left, const char *right)
+{
+	struct span line = page_line(p);
+	put(span_first(span_after(line, 1), column - 2), ROLE_STRONG, left);
+	put(span_after(line, column), ROLE_PLAIN, right);
+}
+
+/* ---- help ---- */
+
+static void write_help(struct page *p)
+{
+	page_heading(p, "Keys");
+	for (const struct key_help *k = view_keys; k->keys; k++)
+		page_pair(p, 18, k->keys, k->help);
+	page_heading(p, "What stands for a value that is not there");
+	page_pair(p, 18, "-   !   .", "not on this kernel; may not be read; not measured yet");
+	page_pair(p, 18, "~12   12+", "uncertain by more than a tenth; a sum of which parts are not known");
+	page_heading(p, "Columns");
+	for (enum field f = HOST_FIELDS; f < FIELD_COUNT; f++)
+		page_pair(p, 18, fields[f].title, fields[f].help);
+	page_heading(p, "Above the table");
+	for (enum field f = 0; f < HOST_FIELDS; f++)
+		page_pair(p, 18, fields[f].title, fields[f].help);
+}
+
+/* ---- what is missing, lost, and spent ---- */
+
+static void write_missing(struct page *p, const struct top_sample *s)
+{
+	char text[256];
+
+	page_heading(p, "Missing");
+	if (!s->missing_count)
+		page_pair(p, 26, "nothing", "");
+	for (size_t i = 0; i < s->missing_count; i++) {
+		snprintf(text, sizeof(text), "%s: %s", known_name(s->missing[i].state), s->missing[i].why);
+		page_pair(p, 26, s->missing[i].what, text);
+	}
+	page_heading(p, "Events: produced = consumed + lost");
+	if (!s->losses_count)
+		page_pair(p, 26, "none are counted", "");
+	for (size_t i = 0; i < s->losses_count; i++) {
+		const struct loss *l = &s->losses[i];
+		snprintf(text, sizeof(text), "%" PRIu64 " = %" PRIu64 " + %" PRIu64, l->produced, l->consumed, l->lost);
+		page_pair(p, 26, l->path, text);
+	}
+	page_heading(p, "Our BPF programs");
+	if (!s->programs_count)
+		page_pair(p, 26, "none are loaded", "");
+	for (size_t i = 0; i < s->programs_count; i++) {
+		const struct program_use *u = &s->programs[i];
+		double mean = u->runs ? (double)u->nanoseconds / (double)u->runs : 0;
+		snprintf(text, sizeof(text), "%s runs, %.0f ns each, measured %.0f %% of the time",
+			 brief_count((double)u->runs).text, mean, 100 * u->measured_share);
+		page_pair(p, 26, u->name, text);
+	}
+}
+
+/* ---- a choice of fields ---- */
+
+static bool is_column(const struct view *v, enum field f)
+{
+	for (size_t i = 0; i < v->columns_count; i++)
+		if (v->columns[i] == f)
+			return true;
+	return false;
+}
+
+static void write_fields(struct page *p, const struct view *v, const struct top_sample *s)
+{
+	for (enum field f = HOST_FIELDS; f < FIELD_COUNT; f++) {
+		bool chosen = v->page == PAGE_SORT ? f == v->sort : is_column(v, f);
+		const struct missing *m = missing_of(s, f);
+		struct span line = page_line(p);
+		put(line, chosen ? ROLE_GOOD : ROLE_DIM, chosen ? "*" : " ");
+		put(span_first(span_after(line, 2), 9), ROLE_STRONG, fields[f].title);
+		put(span_first(span_after(line, 12), 10), ROLE_PLAIN, fields[f].name);
+		int at = 23 + put(span_after(line, 23), ROLE_PLAIN, fields[f].help);
+		if (m)
+			putf(span_after(line, at), ROLE_WARN, "  (missing: %s)", m->why);
+		if (f - HOST_FIELDS == v->line)
+			paint(line, ROLE_SELECTED);
+	}
+}
+
+static void write_page(struct page *p, const struct view *v, const struct display *d)
+{
+	switch (v->page) {
+	case PAGE_MISSING:
+		write_missing(p, d->model->sample);
+		break;
+	case PAGE_SORT:
+	case PAGE_COLUMNS:
+		write_fields(p, v, d->model->sample);
+		break;
+	default:
+		write_help(p);
+	}
+}
+
+/* Written twice: without a screen, to learn how many lines there are; then those in sight. */
+void draw_page(struct canvas *canvas, int y, int rows, struct view *v, const struct display *d)
+{
+	static const char *const titles[VIEW_PAGES] = {
+		[PAGE_HELP] = " Help", [PAGE_MISSING] = " What is missing, lost and spent",
+		[PAGE_SORT] = " Sort by", [PAGE_COLUMNS] = " Columns", [PAGE_DETAIL] = " Process" };
+	bool chooses = v->page == PAGE_SORT || v->page == PAGE_COLUMNS;
+	struct span title = span_at(canvas, 0, y, canvas->width);
+	struct page p = { .canvas = canvas, .y = y + 1, .rows = rows - 1 };
+
+	if (rows < 1)
+		return;
+	paint(title, ROLE_HEAD);
+	put(title, ROLE_HEAD, titles[v->page]);
+	p.first = PAGE_UNSEEN;
+	write_page(&p, v, d);
+	p.first = view_settle_page(v, p.line, rows - 1, chooses);
+	p.line = 0;
+	write_page(&p, v, d);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Which processes are wanted: --pid, --comm, --uid, --cgroup; one that fits any of them. */
+#ifndef KSMSCOPE_TOP_SELECT_H
+#define KSMSCOPE_TOP_SELECT_H
+
+#include "core/top.h"
+#include "top/options.h"
+
+/* Leave only the wanted ones in a sample. What is asked about no process leaves all. */
+void top_select(struct top_sample *sample, const struct top_settings *settings);
+
+#endif
