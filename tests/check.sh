@@ -198,8 +198,8 @@ summary() {
 mkdir -p "$logs" || exit 1
 rm -f "$logs"/*
 if build_into build "$BUILD"; then
-	for test in tests/check_vmlinux*; do
-		[ -x "$test" ] && run "$(basename "${test%.*}")" "$test"
+	for test in tests/check_*; do
+		[ -x "$test" ] && run "$(basename "${test%.*}")" env KSMSCOPE_BUILD="$BUILD" "$test"
 	done
 	each "" "$BUILD"
 fi

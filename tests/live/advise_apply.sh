@@ -17,6 +17,8 @@ nothing_changed() {
 	done
 }
 
+is_asleep() { [ "$(state_of "$1")" = S ]; }
+
 # off A B: how far A is from B, in thousandths of B
 off() { echo $((($1 > $2 ? $1 - $2 : $2 - $1) * 1000 / ($2 > 0 ? $2 : 1))); }
 
@@ -78,6 +80,13 @@ else
 	skip "huge pages" "no huge pages to be had"
 fi
 make_memory --seed 35 --pairs 1511 --unique 1013 --fork 2 --cow 307 --cow-same 211 && applied "a forked family" "$made_all"
+
+# A process that somebody stopped stays stopped.
+make_memory --stop --seed 36 --pairs 1013 && applied "a stopped process" "$made_all"
+equal "a stopped process is still stopped" T "$(state_of "$made_pid")"
+kill -CONT "$made_pid"
+wait_for 5 is_asleep "$made_pid"
+equal "and goes on when it is told to" S "$(state_of "$made_pid")"
 
 # Ctrl-C in the middle of it, and SIGTERM.
 for signal in INT TERM; do

@@ -32,7 +32,6 @@ counted "shared memory" --shared 59 --memfd 53 --pairs 31
 counted "a forked family" --pairs 211 --unique 97 --fork 3 --cow 13 --cow-same 11
 counted "a forked family that writes to a huge page" --thp-regions 2 --thp-dup 7 --thp-zero 5 --fork 2 --thp-cow 3
 counted "a forked family of sparse pages" --holes 503 --zero 19 --fork 2
-counted "locked memory" --pairs 103 --zero 11 --mlock
 counted "all together" --unique 23 --pairs 1009 --copies 307x3 --zero 101 --common 43 --holes 31 \
 	--zeropage-mappings 61 --huge-zeropage-mappings 1 --thp-regions 3 --thp-dup 17 --thp-zero 29 --memfd 53 \
 	--shared 59 --memfd-cow 37 --file-private "$file" --file-cow 41 --fork 2 --cow 5 --cow-same 7 --thp-cow 3
@@ -64,6 +63,31 @@ at_least "--uid 0 finds them too" "$(candidates)" "$all"
 holds "--uid 0 finds the shell too" "[.processes[].pid] | index($$) != null" "$work/advise.json"
 advise --all --settle 0
 at_least "--all finds them too" "$(candidates)" "$all"
+
+# Another user's process is another trust domain: what is shared with it is a risk and no saving.
+end_processes
+make_memory --stop --seed 17 --common 401 --pairs 23 && mine=$made_pid
+made_as=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+make_memory --stop --seed 18 --common 409 --pairs 29 && theirs=$made_pid
+made_as=()
+agrees "processes of two users" "$mine,$theirs"
+holds "processes of two users: what they share crosses" '.sharing | length == 1 and .[0].crosses' "$work/advise.json"
+holds "processes of two users: it is told by uid too" \
+	'.sharing_by_uid | length == 1 and .[0].crosses and ([.[0].a, .[0].b] | sort) == [0, 65534]' "$work/advise.json"
+holds "processes of two users: it is no saving" \
+	'.duplicates.inside_domains >= 52 and .duplicates.inside_domains < 100 and
+		.duplicates.crossing_domains >= 401 and .duplicates.crossing_domains < 430' "$work/advise.json"
+
+# Memory that says of itself that it is not to be shared is counted, and left alone.
+end_processes
+for secret in --mlock --dontdump; do
+	make_memory --stop --pairs 211 $secret
+	agrees "$secret" "$made_pid"
+	holds "$secret: its duplicates are counted, its mapping is not worth it" \
+		"[.mappings[] | select(.start == $((0x${made_range%-*})))][0] | .candidate == 422 and (.worthwhile | not)" \
+		"$work/advise.json"
+	end_processes
+done
 
 # hugetlb: the pool is a setting of the machine; it is put back with the others.
 echo 3 >/proc/sys/vm/nr_hugepages

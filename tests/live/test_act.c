@@ -117,8 +117,8 @@ static const char *settings_differ(const struct sysroot *root, const struct sett
 	settings_read(root, &now);
 	for (enum knob k = 0; k < KNOB_COUNT; k++)
 		if (now.knob[k].known != expected->knob[k].known || now.knob[k].number != expected->knob[k].number)
-			used += snprintf(ret + used, used < 256 ? 256 - used : 0, " %s %" PRId64 "->%" PRId64, knobs[k].name,
-					 expected->knob[k].number, now.knob[k].number);
+			used += snprintf(ret + used, used < 256 ? 256 - used : 0, " %s %" PRId64 "->%" PRId64,
+					 knobs[k].name, expected->knob[k].number, now.knob[k].number);
 	return ret;
 }
 
@@ -304,7 +304,8 @@ static int64_t mergeable_pages(const struct test *t, pid_t pid, uint64_t from)
 	s.machine.page_bytes = t->page_bytes;
 	bool known = proc_areas(&t->root, pid, 0, &s) == KNOWN && s.areas_count;
 	for (size_t i = 0; i < s.areas_count; i++)
-		if ((s.areas[i].flags & AREA_MERGEABLE) && s.areas[i].start >= from && s.areas[i].end <= from + (1u << 30))
+		if ((s.areas[i].flags & AREA_MERGEABLE) && s.areas[i].start >= from &&
+		    s.areas[i].end <= from + (1u << 30))
 			pages += (s.areas[i].end - s.areas[i].start) / t->page_bytes;
 	sample_free(&s);
 	return known ? pages : -1;
@@ -370,8 +371,10 @@ static struct act *begin(struct test *t, const struct steps *s)
 	struct error err = { 0 };
 	struct act *act;
 	int rc = act_begin(&act, &t->root, t->state, &s->plan, &err);
-	if (rc)
+	if (rc) {
 		check(t, false, "begin: %s", err.text);
+		exit(1);
+	}
 	return act;
 }
 
@@ -652,8 +655,8 @@ static void killed_anywhere(struct test *t, const struct settings *odd)
 		usleep(us);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		const char *wrong = !wait_unlocked(t) ? "the guardian does not end" : *settings_differ(&t->root, odd, differ) ?
-			differ : journals(t) ? "a journal is left" : mergeable_pages(t, m.pid, GROUND) ||
+		const char *wrong = !wait_unlocked(t) ? "the guardian does not end" :
+			*settings_differ(&t->root, odd, differ) ? differ : journals(t) ? "a journal is left" : mergeable_pages(t, m.pid, GROUND) ||
 			mergeable_pages(t, other.pid, GROUND) || merge_any(t, other.pid) > 0 ? "still opted in" :
 			sum_of(t, &m) != m.sum || sum_of(t, &other) != other.sum ? "memory was changed" : NULL;
 		check(t, !wrong, "kill -9 after %u us: %s", us, wrong ? wrong : "all is put back");
@@ -729,7 +732,8 @@ static void both_killed(struct test *t, const struct settings *odd)
 	waitpid(pid, NULL, 0);
 	check(t, guardian > 0 && wait_unlocked(t), "both are dead");
 	check(t, value_or(ksm_knob_read(&t->root, KNOB_RUN), -1) == 1, "nothing is put back");
-	check(t, act_begin(&act, &t->root, t->state, &s.plan, &err) == -EXIT_FAILED && strstr(err.text, "undo it first"),
+	int rc = act_begin(&act, &t->root, t->state, &s.plan, &err);
+	check(t, rc == -EXIT_FAILED && strstr(err.text, "undo it first"),
 	      "a new run is refused: %s", err.text);
 	check(t, undo(t, 0).restored == 4, "undo by the journal alone");
 	check_settings(t, odd);
@@ -786,7 +790,8 @@ static void advisor(struct test *t, const struct settings *odd)
 	for (size_t i = 0; i < off.plan.count; i++)
 		check_outcome(t, act, i, CHANGE_RESTORED, "");
 	act_free(act);
-	check(t, value_or(ksm_knob_read(&t->root, KNOB_ADVISOR_MODE), -1) == ADVISOR_SCAN_TIME, "the advisor is on again");
+	check(t, value_or(ksm_knob_read(&t->root, KNOB_ADVISOR_MODE), -1) == ADVISOR_SCAN_TIME,
+	      "the advisor is on again");
 	set(&t->root, KNOB_ADVISOR_MODE, ADVISOR_NONE);
 	set(&t->root, KNOB_PAGES_TO_SCAN, odd->knob[KNOB_PAGES_TO_SCAN].number);
 	check_settings(t, odd);
@@ -825,7 +830,8 @@ static pid_t start_interruptible(struct test *t, const struct steps *s)
 	sigaction(SIGINT, &action, NULL);
 	if (act_begin(&act, &t->root, t->state, &s->plan, NULL) || act_carry_out(act, &stop, NULL))
 		_exit(1);
-	bool stopped = !act_wait(act, LONG, &stop, NULL, NULL, &p, NULL) && stop && !p.converged && p.seconds < LONG / 2;
+	bool waited = !act_wait(act, LONG, &stop, NULL, NULL, &p, NULL);
+	bool stopped = waited && stop && !p.converged && p.seconds < LONG / 2;
 	int rc = act_finish(act, false, NULL);
 	act_free(act);
 	_exit(stopped && !rc ? 0 : 1);
@@ -939,8 +945,8 @@ static void no_memory(struct test *t, const struct settings *odd)
 	fclose(file);
 	poor.dir = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc = act_undo(&poor, t->state, NULL, 0, &report, NULL);
-	check(t, !rc && report.failed == 1 && report.count == 1 && strstr(report.lines[0].text, "available"), "refused: %s",
-	      rc || !report.count ? "" : report.lines[0].text);
+	check(t, !rc && report.failed == 1 && report.count == 1 && strstr(report.lines[0].text, "available"),
+	      "refused: %s", rc || !report.count ? "" : report.lines[0].text);
 	undo_report_free(&report);
 	check(t, mergeable_pages(t, m.pid, GROUND) == PAGES, "the process is left merged");
 	close(poor.dir);
@@ -958,7 +964,8 @@ static int apply_read_only(struct test *t, const struct steps *s)
 {
 	struct error err = { 0 };
 	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("/sys", "/sys", NULL, MS_BIND, NULL) || mount("none", "/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL))
+	    mount("/sys", "/sys", NULL, MS_BIND, NULL) ||
+	    mount("none", "/sys", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL))
 		return EXIT_SKIPPED;
 	sysroot_close(&t->root);		/* it looks at the mounts from which it was opened */
 	if (sysroot_open(&t->root, NULL, NULL))

@@ -523,7 +523,8 @@ static void a_deadline_ends_the_wait(void **context)
 
 static void advisor_modes(void **context)
 {
-	static const char *const bad[] = { "", "\n", "[]", "[none scan-time", "scan", "none scan-time", "[scan-tim] none" };
+	static const char *const bad[] = { "", "\n", "[]", "[none scan-time", "scan", "none scan-time",
+					   "[scan-tim] none" };
 	enum advisor_mode mode;
 	(void)context;
 	assert_true(advisor_mode_parse("[none] scan-time\n", &mode) && mode == ADVISOR_NONE);

@@ -157,7 +157,8 @@ static void every_flipped_bit_is_noticed(void **context)
 	const struct fixture *f = *context;
 	char bytes[BYTES], name[JOURNAL_NAME_BYTES];
 	size_t length = example_bytes(f, bytes, name);
-	for (size_t bit = 0; bit < (length - 1) * 8; bit++) {		/* without the last newline: that is a torn line */
+	/* without the last newline: that is a torn line */
+	for (size_t bit = 0; bit < (length - 1) * 8; bit++) {
 		struct error err = { 0 };
 		struct journal j;
 		bytes[bit / 8] ^= 1 << bit % 8;
@@ -194,10 +195,12 @@ static void nonsense_is_refused(void **context)
 {
 	static const char *const nonsense[] = {
 		"", "hello", "begin ksmscope-journal/1 1234", "knob", "knob run 0", "knob run 0 1 2", "knob nosuch 0 1",
-		"knob pages_sharing 0 1", "knob run x 1", "knob run 0 1x", "knob run  0 1", "knob run 0 -9223372036854775808",
-		"knob run 0 9223372036854775808", "prctl 0 1 1", "prctl -1 1 1", "prctl 2147483648 1 1", "prctl 1 1",
-		"madvise 1 1 1 0x2000 0x1000", "madvise 1 1 1 0x1000 0x1000", "madvise 1 1 1 0x1000 0x2000 ", "madvise 1 1 0x1000 0x2000",
-		"found 1 1 0x1000", "found 1 1 0x1000 0xg", "state 1 done", "state 2 intended", "state 2 nothing", "state 3 done",
+		"knob pages_sharing 0 1", "knob run x 1", "knob run 0 1x", "knob run  0 1",
+		"knob run 0 -9223372036854775808", "knob run 0 9223372036854775808", "prctl 0 1 1", "prctl -1 1 1", "prctl 2147483648 1 1", "prctl 1 1",
+		"madvise 1 1 1 0x2000 0x1000", "madvise 1 1 1 0x1000 0x1000", "madvise 1 1 1 0x1000 0x2000 ",
+		"madvise 1 1 0x1000 0x2000",
+		"found 1 1 0x1000", "found 1 1 0x1000 0xg", "state 1 done", "state 2 intended", "state 2 nothing",
+		"state 3 done",
 		"state 2", "state x done", "restored 2", "knob run 0 1 2 3 4 5 6 7 8",
 	};
 	(void)context;
@@ -223,7 +226,8 @@ static void nonsense_is_refused(void **context)
 
 static void a_journal_begins_with_its_format(void **context)
 {
-	static const char *const firsts[] = { "knob run 0 1", "begin ksmscope-journal/2 1234", "begin ksmscope-journal/1",
+	static const char *const firsts[] = { "knob run 0 1", "begin ksmscope-journal/2 1234",
+					      "begin ksmscope-journal/1",
 					      "begin ksmscope-journal/1 0123456789012345678901234567890123456789" };
 	(void)context;
 	for (size_t i = 0; i < sizeof(firsts) / sizeof(firsts[0]); i++) {
@@ -231,7 +235,8 @@ static void a_journal_begins_with_its_format(void **context)
 		struct error err;
 		struct journal j;
 		snprintf(text, sizeof(text), "1 %s", firsts[i]);
-		int length = snprintf(bytes, sizeof(bytes), "%08lx %s\n", crc32(0, (const Bytef *)text, strlen(text)), text);
+		int length = snprintf(bytes, sizeof(bytes), "%08lx %s\n", crc32(0, (const Bytef *)text, strlen(text)),
+				      text);
 		assert_int_equal(journal_parse(&j, bytes, length, "J", &err), -EXIT_FAILED);
 		assert_non_null(strstr(err.text, "J:1:"));
 	}
