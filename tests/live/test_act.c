@@ -639,6 +639,21 @@ static pid_t start_applying(struct test *t, const struct steps *s)
 	_exit(0);
 }
 
+/* NULL where all is as it was. */
+static const char *what_stayed(struct test *t, const struct settings *odd, const struct made *a, const struct made *b,
+			       char differ[256])
+{
+	if (!wait_unlocked(t))
+		return "the guardian does not end";
+	if (*settings_differ(&t->root, odd, differ))
+		return differ;
+	if (journals(t))
+		return "a journal is left";
+	if (mergeable_pages(t, a->pid, GROUND) || mergeable_pages(t, b->pid, GROUND) || merge_any(t, b->pid) > 0)
+		return "still opted in";
+	return sum_of(t, a) != a->sum || sum_of(t, b) != b->sum ? "memory was changed" : NULL;
+}
+
 static void killed_anywhere(struct test *t, const struct settings *odd)
 {
 	struct made m = make(t, false), other = make(t, false);
@@ -655,10 +670,7 @@ static void killed_anywhere(struct test *t, const struct settings *odd)
 		usleep(us);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		const char *wrong = !wait_unlocked(t) ? "the guardian does not end" :
-			*settings_differ(&t->root, odd, differ) ? differ : journals(t) ? "a journal is left" : mergeable_pages(t, m.pid, GROUND) ||
-			mergeable_pages(t, other.pid, GROUND) || merge_any(t, other.pid) > 0 ? "still opted in" :
-			sum_of(t, &m) != m.sum || sum_of(t, &other) != other.sum ? "memory was changed" : NULL;
+		const char *wrong = what_stayed(t, odd, &m, &other, differ);
 		check(t, !wrong, "kill -9 after %u us: %s", us, wrong ? wrong : "all is put back");
 	}
 	unmake(&m);

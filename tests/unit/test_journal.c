@@ -196,7 +196,8 @@ static void nonsense_is_refused(void **context)
 	static const char *const nonsense[] = {
 		"", "hello", "begin ksmscope-journal/1 1234", "knob", "knob run 0", "knob run 0 1 2", "knob nosuch 0 1",
 		"knob pages_sharing 0 1", "knob run x 1", "knob run 0 1x", "knob run  0 1",
-		"knob run 0 -9223372036854775808", "knob run 0 9223372036854775808", "prctl 0 1 1", "prctl -1 1 1", "prctl 2147483648 1 1", "prctl 1 1",
+		"knob run 0 -9223372036854775808", "knob run 0 9223372036854775808", "prctl 0 1 1", "prctl -1 1 1",
+		"prctl 2147483648 1 1", "prctl 1 1",
 		"madvise 1 1 1 0x2000 0x1000", "madvise 1 1 1 0x1000 0x1000", "madvise 1 1 1 0x1000 0x2000 ",
 		"madvise 1 1 0x1000 0x2000",
 		"found 1 1 0x1000", "found 1 1 0x1000 0xg", "state 1 done", "state 2 intended", "state 2 nothing",

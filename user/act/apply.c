@@ -35,8 +35,8 @@ static int check_left_over(const struct sysroot *root, const struct state_dir *s
 	bool left = has_open_knobs(&journal);
 	journal_close_settled(&journal);
 	if (left)
-		return fail(err, EXIT_FAILED, "an earlier run ended before it could restore the engine (%s/%s): undo it first",
-			    state->path, name);
+		return fail(err, EXIT_FAILED, "an earlier run ended before it could restore the engine (%s/%s): "
+			    "undo it first", state->path, name);
 	return 0;
 }
 

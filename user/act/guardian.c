@@ -96,7 +96,8 @@ static void close_others(const struct guarding *g)
 
 static void stand_apart(void)
 {
-	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTOU, SIGUSR1, SIGUSR2, SIGALRM };
+	static const int ignored[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTOU,
+				       SIGUSR1, SIGUSR2, SIGALRM };
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);
@@ -145,9 +146,9 @@ static void answer(struct guarding *g, size_t first, size_t end, int rc, const s
 static void report_loss(const struct restore_tally *tally, const struct error *err, bool failed)
 {
 	char text[700];
-	snprintf(text, sizeof(text), "the program ended before it was through: %u changes put back, %u left alone since "
-		 "somebody else changed them, %u of processes that ended, %u stuck%s%s", tally->restored, tally->foreign,
-		 tally->gone, tally->stuck, failed ? ": " : "", failed ? err->text : "");
+	snprintf(text, sizeof(text), "the program ended before it was through: %u changes put back, %u left alone "
+		 "since somebody else changed them, %u of processes that ended, %u stuck%s%s", tally->restored,
+		 tally->foreign, tally->gone, tally->stuck, failed ? ": " : "", failed ? err->text : "");
 	openlog("ksm-guardian", LOG_PID, LOG_DAEMON);
 	syslog(failed ? LOG_ERR : LOG_WARNING, "%s", text);
 	closelog();

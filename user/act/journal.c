@@ -194,8 +194,8 @@ int journal_parse(struct journal *ret, const char *bytes, size_t length, const c
 			break;
 		const char *wrong = read_line(ret, line, newline - line);
 		if (wrong) {
-			int rc = fail(err, EXIT_FAILED, "%s:%u: %s: nothing is undone by a journal that can't be trusted; "
-				      "look at it, and remove it by hand", where, ret->lines + 1, wrong);
+			int rc = fail(err, EXIT_FAILED, "%s:%u: %s: nothing is undone by a journal that can't be "
+				      "trusted; look at it, and remove it by hand", where, ret->lines + 1, wrong);
 			journal_close(ret);
 			return rc;
 		}

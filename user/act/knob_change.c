@@ -100,8 +100,8 @@ void knob_restore(const struct sysroot *root, struct journal *journal, size_t re
 	else if (r->knob == KNOB_PAGES_TO_SCAN && advisor_is_on(root))
 		result_set(ret, CHANGE_FOREIGN, "the kernel's advisor sets it now: left to it");
 	else if (r->after != JOURNAL_ANY && now.number != r->after)
-		result_set(ret, CHANGE_FOREIGN, "somebody set it to %" PRId64 " since (it was %" PRId64 ", we wrote %" PRId64
-			   "): left alone", now.number, r->before, r->after);
+		result_set(ret, CHANGE_FOREIGN, "somebody set it to %" PRId64 " since (it was %" PRId64 ", we wrote %"
+			   PRId64 "): left alone", now.number, r->before, r->after);
 	else
 		write_back(root, r, target, ret);
 	if (ret->outcome != CHANGE_STUCK)

@@ -53,8 +53,8 @@ static void accept_record(struct opting *o, size_t record)
 
 /* ---- what is to be done ---- */
 
-static const char too_sparse[] = "it reserves far more address space than it uses: ksmd would go through all of it, and so "
-	"would taking it back, for minutes";
+static const char too_sparse[] = "it reserves far more address space than it uses: ksmd would go through all of it, "
+	"and so would taking it back, for minutes";
 
 static int add_ranges(struct opting *o, struct record record, const struct ranges *ranges, struct error *err)
 {
@@ -122,7 +122,8 @@ static int intend(struct opting *o, struct error *err)
 	}
 	int rc = 0;
 	for (size_t i = o->first; !rc && i < o->end; i++) {
-		struct record record = { .pid = pid_of(o), .start_ticks = start_of(o), .since_ticks = ticks_now(), .change = i };
+		struct record record = { .pid = pid_of(o), .start_ticks = start_of(o), .since_ticks = ticks_now(),
+					 .change = i };
 		rc = o->plan->changes[i].kind == CHANGE_PRCTL ? intend_prctl(o, &process, record, err)
 							      : intend_madvise(o, &process, record, err);
 	}

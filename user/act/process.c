@@ -169,13 +169,14 @@ int process_can_unmerge(const struct process *p, const struct sysroot *root, str
 	struct value need = process_unmerge_bytes(p, root);
 	proc_machine(root, &machine);
 	if (!is_known(need) || !is_known(machine.available_bytes) || !is_known(machine.total_bytes))
-		return fail(err, EXIT_FAILED, "not unmerged: how much memory it needs, or how much there is, can't be read");
+		return fail(err, EXIT_FAILED, "not unmerged: how much memory it needs, or how much there is, "
+			    "can't be read");
 	if (need.number == 0)
 		return 0;
 	int64_t margin = machine.total_bytes.number / MARGIN_PART;
 	if (need.number + margin > machine.available_bytes.number)
-		return fail(err, EXIT_FAILED, "not unmerged: it may need %s and keep %s free, and %s are available; free memory "
-			    "and undo again", show_bytes(need.number).text, show_bytes(margin).text,
+		return fail(err, EXIT_FAILED, "not unmerged: it may need %s and keep %s free, and %s are available; "
+			    "free memory and undo again", show_bytes(need.number).text, show_bytes(margin).text,
 			    show_bytes(machine.available_bytes.number).text);
 	return 0;
 }

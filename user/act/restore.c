@@ -138,8 +138,8 @@ int restore_outcome(const struct restore_tally *tally, struct error *err)
 {
 	if (!tally->stuck)
 		return 0;
-	return fail(err, EXIT_FAILED, "%u changes could not be put back; their journal is kept for --undo: %s", tally->stuck,
-		    tally->first_stuck);
+	return fail(err, EXIT_FAILED, "%u changes could not be put back; their journal is kept for --undo: %s",
+		    tally->stuck, tally->first_stuck);
 }
 
 void boot_id(const struct sysroot *root, char ret[BOOT_ID_BYTES])
@@ -157,12 +157,14 @@ void restore_forget_gone(const struct sysroot *root, struct journal *journal, re
 	struct change_result gone;
 	boot_id(root, boot);
 	bool other_boot = strcmp(boot, journal->boot) != 0;
-	result_set(&gone, CHANGE_GONE, "%s", other_boot ? "the machine was started anew since" : "the process has ended");
+	result_set(&gone, CHANGE_GONE, "%s", other_boot ? "the machine was started anew since"
+							: "the process has ended");
 	for (size_t i = 0; i < journal->count; i++) {
 		struct record *record = &journal->records[i];
 		if (!record_open(record))
 			continue;
-		if (!other_boot && (record->kind == RECORD_KNOB || !process_ended(root, record->pid, record->start_ticks)))
+		if (!other_boot && (record->kind == RECORD_KNOB ||
+				    !process_ended(root, record->pid, record->start_ticks)))
 			continue;
 		journal_note(journal, i, RECORD_GONE);
 		report(context, record, &gone);

@@ -42,8 +42,8 @@ static void report_record(void *context, const struct record *record, const stru
 	else if (record->kind == RECORD_PRCTL)
 		result_set(line, result->outcome, "process %d: %s", record->pid, result->text);
 	else
-		result_set(line, result->outcome, "process %d, 0x%" PRIx64 "-0x%" PRIx64 ": %s", record->pid, record->start,
-			   record->end, result->text);
+		result_set(line, result->outcome, "process %d, 0x%" PRIx64 "-0x%" PRIx64 ": %s", record->pid,
+			   record->start, record->end, result->text);
 }
 
 static void undo_journal(const struct sysroot *root, const struct state_dir *state, const char *name,

@@ -63,7 +63,8 @@ static int look(const struct sysroot *root, const struct engine_start *start, st
 	if (!is_known(saved))
 		return fail_counter(KNOB_PAGES_SHARING, saved.known, err);
 	if (is_known(run) && run.number != 1)
-		return fail(err, EXIT_FAILED, "the engine is not running (run is %d): nothing will merge", (int)run.number);
+		return fail(err, EXIT_FAILED, "the engine is not running (run is %d): nothing will merge",
+			    (int)run.number);
 	ret->full_scans = scans.number - start->full_scans.number;
 	ret->gained_pages = saved.number - start->saved_pages.number;
 	ret->ksmd_seconds = ksmd_seconds(root, start);

@@ -25,8 +25,8 @@ static int opt_in(struct error *err)
 	if (!prctl(SET_MEMORY_MERGE, 1, 0, 0, 0))
 		return 0;
 	if (errno == EINVAL)
-		return fail(err, EXIT_KERNEL_CANNOT, "this kernel can't opt in a whole process: that takes Linux 6.4 or later "
-			    "with CONFIG_KSM; a program can call madvise(MADV_MERGEABLE) itself");
+		return fail(err, EXIT_KERNEL_CANNOT, "this kernel can't opt in a whole process: that takes Linux "
+			    "6.4 or later with CONFIG_KSM; a program can call madvise(MADV_MERGEABLE) itself");
 	return fail_errno(err, "opt in", "to merging (PR_SET_MEMORY_MERGE)", NULL);
 }
 
@@ -41,8 +41,8 @@ static void hint_at_engine(void)
 	if (run.known == ABSENT)
 		fprintf(stderr, PROGRAM ": this kernel has no /" KSM_DIRECTORY ": nothing will merge\n");
 	else if (is_known(run) && run.number != 1)
-		fprintf(stderr, PROGRAM ": KSM is off (/" KSM_DIRECTORY "/run is %d): nothing merges until 1 is written there; "
-			"-q hides this\n", (int)run.number);
+		fprintf(stderr, PROGRAM ": KSM is off (/" KSM_DIRECTORY "/run is %d): nothing merges until 1 is "
+			"written there; -q hides this\n", (int)run.number);
 }
 
 static int run(char **command, bool quiet, struct error *err)

@@ -58,7 +58,8 @@ static int read_back(const struct sysroot *root, enum knob knob, const char *pat
 		return fail(err, EXIT_FAILED, "wrote %" PRId64 " to %s, but can't read it back (%s)", value, path,
 			    known_name(now.known));
 	if (now.number != value)
-		return fail(err, EXIT_FAILED, "wrote %" PRId64 " to %s, but it reads %" PRId64, value, path, now.number);
+		return fail(err, EXIT_FAILED, "wrote %" PRId64 " to %s, but it reads %" PRId64, value, path,
+			    now.number);
 	return 0;
 }
 
