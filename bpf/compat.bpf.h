@@ -68,11 +68,12 @@ static __always_inline struct percpu_counter *compat_rss_counter(struct mm_struc
 		kind * bpf_core_type_size(struct percpu_counter);
 }
 
+/* `mm` is a pointer that the verifier knows: plain loads, which are quicker than reads by a helper. */
 static __always_inline s64 compat_rss(struct mm_struct *mm, u32 kind)
 {
 	s64 pages = 0;
 	if (compat_rss_percpu())
-		return BPF_CORE_READ(compat_rss_counter(mm, kind), count);
+		return compat_rss_counter(mm, kind)->count;
 	bpf_core_read(&pages, sizeof(pages), &((struct mm_struct___single_rss *)mm)->rss_stat.count[0] + kind);
 	return pages;
 }
@@ -80,7 +81,7 @@ static __always_inline s64 compat_rss(struct mm_struct *mm, u32 kind)
 /* The per-CPU parts that compat_rss() lacks; NULL where there are none. */
 static __always_inline void *compat_rss_parts(struct mm_struct *mm, u32 kind)
 {
-	return compat_rss_percpu() ? BPF_CORE_READ(compat_rss_counter(mm, kind), counters) : NULL;
+	return compat_rss_percpu() ? compat_rss_counter(mm, kind)->counters : NULL;
 }
 
 /*

@@ -19,14 +19,12 @@
 #include "compat.bpf.h"
 #include "merges.bpf.h"
 #include "pagewalk.bpf.h"
+#include "range.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
 #define COUNT(counter) __sync_fetch_and_add(&(counter), 1)
-#define CANDIDATES 8
 
-const volatile struct walk_layout layout;
-const volatile __u32 range_shift;		/* log2 of a huge page's bytes */
 const volatile __u32 succeeded;		/* SCAN_SUCCEED */
 const volatile __u32 scan_arguments;	/* of the events: compat.bpf.h */
 const volatile __u32 isolate_arguments;
@@ -48,22 +46,6 @@ struct {
 	__type(key, u32);		/* tgid */
 	__type(value, struct hugepage_counts);
 } by_process SEC(".maps");
-
-/* A running collapse, by the thread that does it: where its range may be. */
-struct candidates {
-	u64 mm[CANDIDATES];		/* 0: any */
-	u64 address[CANDIDATES];
-	u64 owner;			/* mm, once it is known */
-	u64 start;			/* of the range, once it is found */
-	u64 ended;			/* merges that ended with the collapse */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 256);
-	__type(key, u32);		/* tid */
-	__type(value, struct candidates);
-} running SEC(".maps");
 
 static __always_inline struct hugepage_counts *counts_of(u32 tgid)
 {
@@ -110,30 +92,6 @@ static long end_one(u32 page, struct candidates **at)
 	return 0;
 }
 
-/*
- * Only a range that is mapped by one huge page now can be the one that was just
- * collapsed. Global, so that the verifier goes through the walk only once.
- */
-__attribute__((noinline)) u32 is_collapsed(u64 table, u64 start)
-{
-	return walk(&layout, table, start).shift == range_shift;
-}
-
-static __always_inline bool locate(struct candidates *at, struct mm_struct *mm)
-{
-	u64 table = (u64)BPF_CORE_READ(mm, pgd);
-
-	at->owner = (u64)mm;
-	at->start = 0;
-#pragma unroll
-	for (int i = 0; i < CANDIDATES; i++) {
-		u64 start = at->address[i] >> (range_shift & 63) << (range_shift & 63);
-		if (!at->start && start && (!at->mm[i] || at->mm[i] == at->owner) && is_collapsed(table, start))
-			at->start = start;
-	}
-	return at->start;
-}
-
 static __always_inline void account_collapse(struct mm_struct *mm)
 {
 	u32 thread = bpf_get_current_pid_tgid();
@@ -152,23 +110,6 @@ static __always_inline void account_collapse(struct mm_struct *mm)
 	__sync_fetch_and_add(&counts->merges_undone, at->ended);
 }
 
-/* A merged page does not know its address, but KSM's items of it do. */
-static __always_inline void merged_candidates(struct candidates *at, u64 mapping)
-{
-	struct ksm_stable_node *node = (struct ksm_stable_node *)(mapping & ~MAPPING_FLAGS);
-	struct hlist_node *next = BPF_CORE_READ(node, hlist.first);
-
-#pragma unroll
-	for (int i = 0; i < CANDIDATES; i++) {
-		struct ksm_rmap_item *item = (void *)next - bpf_core_field_offset(struct ksm_rmap_item, hlist);
-		if (!next)
-			continue;
-		at->mm[i] = (u64)BPF_CORE_READ(item, mm);
-		at->address[i] = BPF_CORE_READ(item, address);
-		next = BPF_CORE_READ(next, next);
-	}
-}
-
 /* All pages of a range are isolated: `last` is the last of them. What was isolated is copied next. */
 SEC("tp_btf/mm_collapse_huge_page_isolate")
 int isolate(u64 *ctx)
@@ -179,11 +120,7 @@ int isolate(u64 *ctx)
 
 	if (!last || compat_isolate_result(ctx, isolate_arguments) != succeeded)
 		return 0;
-	u64 mapping = (u64)BPF_CORE_READ(last, mapping);
-	if ((mapping & MAPPING_FLAGS) == MAPPING_ANON)
-		at.address[0] = BPF_CORE_READ(last, index) << (layout.page_shift & 63);
-	else if ((mapping & MAPPING_FLAGS) == MAPPING_KSM)
-		merged_candidates(&at, mapping);
+	find_candidates(&at, last);
 	bpf_map_update_elem(&running, &thread, &at, BPF_ANY);
 	return 0;
 }

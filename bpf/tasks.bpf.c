@@ -59,43 +59,53 @@ int learn_cpus(void *unused)
 	return 0;
 }
 
-struct cpu_sum {
-	u64 parts;
-	s64 sum;
+struct cpu_sums {
+	u64 parts[TASK_PAGES];
+	s64 pages[TASK_PAGES];
 };
 
-static long add_cpu(u32 cpu, struct cpu_sum *sum)
+static long add_cpu(u32 cpu, struct cpu_sums *sums)
 {
-	s32 part = 0;
-	if (cpu < TASK_CPUS)
-		bpf_probe_read_kernel(&part, sizeof(part), (void *)(sum->parts + cpu_offset[cpu]));
-	sum->sum += part;
+	if (cpu >= TASK_CPUS)
+		return 1;
+#pragma unroll
+	for (int kind = 0; kind < TASK_PAGES; kind++) {
+		s32 part = 0;
+		bpf_probe_read_kernel(&part, sizeof(part), (void *)(sums->parts[kind] + cpu_offset[cpu]));
+		sums->pages[kind] += part;
+	}
 	return 0;
 }
 
 static __always_inline void read_pages(struct task_facts *facts, struct mm_struct *mm)
 {
-	for (u32 kind = 0; kind < TASK_PAGES; kind++) {
-		struct cpu_sum sum = { .sum = compat_rss(mm, kind) };
-		sum.parts = (u64)compat_rss_parts(mm, kind);
-		if (sum.parts && cpus)
-			bpf_loop(cpus, add_cpu, &sum, 0);
-		facts->pages[kind] = sum.sum;
+	struct cpu_sums sums;
+
+#pragma unroll
+	for (int kind = 0; kind < TASK_PAGES; kind++) {
+		sums.pages[kind] = compat_rss(mm, kind);
+		sums.parts[kind] = (u64)compat_rss_parts(mm, kind);
 	}
+	if (compat_rss_percpu() && cpus)
+		bpf_loop(cpus, add_cpu, &sums, 0);
+#pragma unroll
+	for (int kind = 0; kind < TASK_PAGES; kind++)
+		facts->pages[kind] = sums.pages[kind];
 }
 
 static __always_inline void read_ksm(struct task_facts *facts, struct mm_struct *mm)
 {
 	if (bpf_core_field_exists(mm->ksm_merging_pages))
-		facts->ksm_merging_pages = BPF_CORE_READ(mm, ksm_merging_pages);
+		facts->ksm_merging_pages = mm->ksm_merging_pages;
 	if (bpf_core_field_exists(mm->ksm_rmap_items))
-		facts->ksm_rmap_items = BPF_CORE_READ(mm, ksm_rmap_items);
+		facts->ksm_rmap_items = mm->ksm_rmap_items;
 	facts->ksm_zero_pages = compat_zero_pages(mm);
 	facts->merge_any = compat_merge_any(mm, LINUX_KERNEL_VERSION);
 }
 
 struct thread_sum {
 	struct list_head *node;
+	u64 end;			/* the list's head: it may have become shorter */
 	u64 min_flt, maj_flt;
 };
 
@@ -104,6 +114,8 @@ static long add_thread(u32 unused, struct thread_sum *sum)
 	struct list_head *node = sum->node;
 	struct task_struct *thread = (void *)node - bpf_core_field_offset(struct task_struct, thread_node);
 
+	if ((u64)node == sum->end)
+		return 1;
 	sum->min_flt += BPF_CORE_READ(thread, min_flt);
 	sum->maj_flt += BPF_CORE_READ(thread, maj_flt);
 	sum->node = BPF_CORE_READ(node, next);
@@ -114,12 +126,17 @@ static long add_thread(u32 unused, struct thread_sum *sum)
 static __always_inline void read_faults(struct task_facts *facts, struct task_struct *task)
 {
 	struct signal_struct *signal = task->signal;
-	struct thread_sum sum = { .node = BPF_CORE_READ(signal, thread_head.next) };
+	struct thread_sum sum = { .min_flt = task->min_flt, .maj_flt = task->maj_flt };
 
-	facts->threads = BPF_CORE_READ(signal, nr_threads);
-	bpf_loop(facts->threads, add_thread, &sum, 0);
-	facts->min_flt = BPF_CORE_READ(signal, min_flt) + sum.min_flt;
-	facts->maj_flt = BPF_CORE_READ(signal, maj_flt) + sum.maj_flt;
+	facts->threads = signal->nr_threads;
+	if (facts->threads > 1) {
+		/* the list begins with the leader, who is in it already */
+		sum.node = task->thread_node.next;
+		sum.end = (u64)&signal->thread_head;
+		bpf_loop(facts->threads - 1, add_thread, &sum, 0);
+	}
+	facts->min_flt = signal->min_flt + sum.min_flt;
+	facts->maj_flt = signal->maj_flt + sum.maj_flt;
 }
 
 static __always_inline u64 memory_cgroup(struct task_struct *task)
@@ -129,16 +146,16 @@ static __always_inline u64 memory_cgroup(struct task_struct *task)
 	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
 		return 0;
 	bpf_core_read(&state, sizeof(state), &set->subsys[0] + bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
-	return BPF_CORE_READ(state, cgroup, kn, id);
+	return state ? BPF_CORE_READ(state, cgroup, kn, id) : 0;
 }
 
 static __always_inline void read_identity(struct task_facts *facts, struct task_struct *task)
 {
 	facts->pid = task->tgid;
-	facts->parent = BPF_CORE_READ(task, real_parent, tgid);
-	facts->uid = BPF_CORE_READ(task, real_cred, euid.val);
+	facts->parent = task->real_parent->tgid;
+	facts->uid = task->real_cred->euid.val;
 	facts->start_ns = task->start_boottime;
-	facts->cgroup_id = BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	facts->cgroup_id = task->cgroups->dfl_cgrp->kn->id;
 	facts->memory_cgroup_id = memory_cgroup(task);
 	facts->flags = task->flags & PF_KTHREAD ? TASK_KERNEL_THREAD : 0;
 	bpf_core_read(facts->comm, sizeof(facts->comm), &task->comm);

@@ -2,6 +2,7 @@
 #include "probe/attach.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,32 +137,37 @@ static int fail_all(struct attachment *a, struct error *err)
 	return rc;
 }
 
+/* What is refused is found out one by one, only after all together were refused. */
+static int load_allowed(struct attachment *a, attach_opener open, const void *options, struct error *err)
+{
+	if (any_known(a) && !load(a, open, options, NULL))
+		return 0;
+	for (size_t i = 0; i < a->count; i++) {
+		int refused = a->programs[i].state == KNOWN ? load(a, open, options, &a->programs[i]) : 0;
+		if (refused)
+			refuse_errno(&a->programs[i], "the kernel refused to load it", -refused);
+	}
+	int rc = any_known(a) ? load(a, open, options, NULL) : 0;
+	for (size_t i = 0; rc && i < a->count; i++)
+		if (a->programs[i].state == KNOWN)
+			refuse_errno(&a->programs[i], "the kernel refused to load it", -rc);
+	return any_known(a) ? 0 : fail_all(a, err);
+}
+
 int attach_load(struct attachment *ret, attach_opener open, const void *options, struct error *err)
 {
-	memset(ret, 0, sizeof(*ret));
-	libbpf_set_print(quiet);
+	libbpf_print_fn_t before = libbpf_set_print(quiet);
 	struct any_skeleton *first = open(options);
 	struct btf *kernel = btf__load_vmlinux_btf();
-	int rc = first ? list_programs(ret, first, kernel) : -ENOMEM;
 
+	memset(ret, 0, sizeof(*ret));
+	int rc = first ? list_programs(ret, first, kernel) : -ENOMEM;
 	btf__free(kernel);
 	skeleton_free(first);
-	if (rc)
-		return fail(err, EXIT_FAILED, "out of memory opening a BPF object");
-	if (any_known(ret) && !load(ret, open, options, NULL))
-		return 0;
-	for (size_t i = 0; i < ret->count; i++) {
-		if (ret->programs[i].state != KNOWN)
-			continue;
-		rc = load(ret, open, options, &ret->programs[i]);
-		if (rc)
-			refuse_errno(&ret->programs[i], "the kernel refused to load it", -rc);
-	}
-	rc = any_known(ret) ? load(ret, open, options, NULL) : 0;
-	for (size_t i = 0; rc && i < ret->count; i++)
-		if (ret->programs[i].state == KNOWN)
-			refuse_errno(&ret->programs[i], "the kernel refused to load it", -rc);
-	return any_known(ret) ? 0 : fail_all(ret, err);
+	rc = rc ? fail(err, EXIT_FAILED, "out of memory opening a BPF object") : load_allowed(ret, open, options, err);
+	libbpf_set_print(before);
+	malloc_trim(0);		/* the types of the whole kernel were gone through: some 10 MiB */
+	return rc;
 }
 
 enum known attach_start(struct attach_program *program)
