@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
 # ksmscope: what can be made. The recipes are in build.mk.
 .PHONY: all demo check bench install uninstall clean deps
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
 # The recipes behind the names of the Makefile.
 #
 #   BUILD=dir      where everything goes (default build)
@@ -44,8 +46,19 @@ LIVE_SRC := $(wildcard tests/live/*.c)
 LIVE     := $(LIVE_SRC:tests/live/%.c=$(BUILD)/tests/%)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH    := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/%)
+# Manual pages from docs/man/, completions from the programs' own option tables.
+MAN_SRC  := $(wildcard docs/man/*.scd)
+MAN      := $(MAN_SRC:docs/man/%.scd=$(BUILD)/man/%)
+NAMES    := $(notdir $(PROGRAMS))
+COMPLETE_BASH := $(NAMES:%=$(BUILD)/completions/bash/%)
+COMPLETE_ZSH  := $(NAMES:%=$(BUILD)/completions/zsh/_%)
+# Programs whose operands are a command.
+TAKE_COMMAND  := ksm-run
+# What is made has the time of the sources, so that making it twice makes the same.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
+export SOURCE_DATE_EPOCH
 
-.PHONY: programs demo-run check-run bench-run install-files uninstall-files clean-build deps-install tests
+.PHONY: programs manuals completions demo-run check-run bench-run install-files uninstall-files clean-build deps-install tests
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -54,6 +67,8 @@ run = $(if $(V),,@echo "  $(1)	$@" &&) $(2)
 
 programs: $(PROGRAMS)
 tests: $(UNIT) $(LIVE) $(BENCH)
+manuals: $(MAN)
+completions: $(COMPLETE_BASH) $(COMPLETE_ZSH)
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h vmlinux/*.h)
 	@mkdir -p $(@D)
@@ -101,12 +116,54 @@ bench-run: deps-install
 	$(MAKE) --no-print-directory programs tests
 	$(BUILD)/tests/bench_content
 
-install-files: programs
-	install -d $(DESTDIR)$(PREFIX)/bin
-	install -m 755 $(PROGRAMS) $(DESTDIR)$(PREFIX)/bin
+# What the pages are made of besides their sources; written anew only when it differs.
+MADE_OF := $(VERSION) $(PREFIX) $(SOURCE_DATE_EPOCH)
+.PHONY: made-of
+$(BUILD)/man/.made-of: made-of
+	@mkdir -p $(@D)
+	@echo '$(MADE_OF)' | cmp -s - $@ || echo '$(MADE_OF)' > $@
+
+$(MAN): $(BUILD)/man/%: docs/man/%.scd tools/man.awk $(BUILD)/man/.made-of
+	$(call run,MAN,sed 's|@VERSION@|$(VERSION)|; s|@DOCDIR@|$(PREFIX)/$(DOCDIR)|' $< | scdoc | awk -f tools/man.awk > $@)
+
+# $(1): the shell; $(2): the program
+complete = $(call run,COMP,$(BUILD)/$(2) --print-options | awk -v shell=$(1) -v program=$(2) \
+	-v command=$(words $(filter $(2),$(TAKE_COMMAND))) -f tools/completion.awk > $@)
+
+$(COMPLETE_BASH): $(BUILD)/completions/bash/%: $(BUILD)/% tools/completion.awk
+	@mkdir -p $(@D)
+	$(call complete,bash,$*)
+
+$(COMPLETE_ZSH): $(BUILD)/completions/zsh/_%: $(BUILD)/% tools/completion.awk
+	@mkdir -p $(@D)
+	$(call complete,zsh,$*)
+
+# Folders of an installation, below DESTDIR and PREFIX.
+DOCDIR  := share/doc/ksmscope
+BASHDIR := share/bash-completion/completions
+ZSHDIR  := share/zsh/site-functions
+DOCS    := LICENSE $(wildcard docs/*.md)
+# share/man/man1/x.1.gz
+PAGES   := $(foreach page,$(notdir $(MAN)),share/man/man$(patsubst .%,%,$(suffix $(page)))/$(page).gz)
+# Everything that is installed, and nothing else: what `make uninstall` removes.
+INSTALLED := $(NAMES:%=bin/%) $(PAGES) $(NAMES:%=$(BASHDIR)/%) $(NAMES:%=$(ZSHDIR)/_%) \
+	$(addprefix $(DOCDIR)/,README.md $(notdir $(DOCS)))
+
+install-files: programs manuals completions
+	cd "$(DESTDIR)/" && mkdir -p $(addprefix ".$(PREFIX)"/,$(sort $(dir $(INSTALLED))))
+	install -m 755 $(PROGRAMS) "$(DESTDIR)$(PREFIX)/bin"
+	install -m 644 $(COMPLETE_BASH) "$(DESTDIR)$(PREFIX)/$(BASHDIR)"
+	install -m 644 $(COMPLETE_ZSH) "$(DESTDIR)$(PREFIX)/$(ZSHDIR)"
+	install -m 644 $(DOCS) README.md "$(DESTDIR)$(PREFIX)/$(DOCDIR)"
+	sed -i 's|](docs/|](|g' "$(DESTDIR)$(PREFIX)/$(DOCDIR)/README.md"
+	for page in $(PAGES); do \
+		name=$${page##*/} && gzip -9n < $(BUILD)/man/$${name%.gz} > "$(DESTDIR)$(PREFIX)/$$page" && \
+		chmod 644 "$(DESTDIR)$(PREFIX)/$$page" || exit 1; \
+	done
+	cd "$(DESTDIR)$(PREFIX)" && touch -d @$(SOURCE_DATE_EPOCH) $(INSTALLED)
 
 uninstall-files:
-	rm -f $(PROGRAMS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/bin/%)
+	-cd "$(DESTDIR)$(PREFIX)" && rm -f $(INSTALLED) && rmdir $(DOCDIR)
 
 clean-build:
 	rm -rf build
