@@ -123,6 +123,10 @@ $(BUILD)/man/.made-of: made-of
 	@mkdir -p $(@D)
 	@echo '$(MADE_OF)' | cmp -s - $@ || echo '$(MADE_OF)' > $@
 
+# A step that fails within a pipe is a failure.
+$(MAN) $(COMPLETE_BASH) $(COMPLETE_ZSH): private SHELL := /bin/bash
+$(MAN) $(COMPLETE_BASH) $(COMPLETE_ZSH): private .SHELLFLAGS := -o pipefail -c
+
 $(MAN): $(BUILD)/man/%: docs/man/%.scd tools/man.awk $(BUILD)/man/.made-of
 	$(call run,MAN,sed 's|@VERSION@|$(VERSION)|; s|@DOCDIR@|$(PREFIX)/$(DOCDIR)|' $< | scdoc | awk -f tools/man.awk > $@)
 
@@ -150,7 +154,7 @@ INSTALLED := $(NAMES:%=bin/%) $(PAGES) $(NAMES:%=$(BASHDIR)/%) $(NAMES:%=$(ZSHDI
 	$(addprefix $(DOCDIR)/,README.md $(notdir $(DOCS)))
 
 install-files: programs manuals completions
-	cd "$(DESTDIR)/" && mkdir -p $(addprefix ".$(PREFIX)"/,$(sort $(dir $(INSTALLED))))
+	install -d $(patsubst %,"$(DESTDIR)$(PREFIX)/%",$(sort $(dir $(INSTALLED))))
 	install -m 755 $(PROGRAMS) "$(DESTDIR)$(PREFIX)/bin"
 	install -m 644 $(COMPLETE_BASH) "$(DESTDIR)$(PREFIX)/$(BASHDIR)"
 	install -m 644 $(COMPLETE_ZSH) "$(DESTDIR)$(PREFIX)/$(ZSHDIR)"
@@ -163,7 +167,7 @@ install-files: programs manuals completions
 	cd "$(DESTDIR)$(PREFIX)" && touch -d @$(SOURCE_DATE_EPOCH) $(INSTALLED)
 
 uninstall-files:
-	-cd "$(DESTDIR)$(PREFIX)" && rm -f $(INSTALLED) && rmdir $(DOCDIR)
+	if cd "$(DESTDIR)$(PREFIX)"; then rm -f $(INSTALLED); rmdir $(DOCDIR) 2>/dev/null || :; fi
 
 clean-build:
 	rm -rf build
