@@ -102,8 +102,8 @@ for engine in "${engines[@]}"; do
 		NR == FNR { true_of[$1, $2] = true_of[$2, $1] = $3; best[$1] = $3 > best[$1] ? $3 : best[$1]
 			best[$2] = $3 > best[$2] ? $3 : best[$2]; next }
 		!seen[$1]++ { wrong += true_of[$1, $2] != best[$1]; vms++ }
-		END { print vms, wrong + 0 }' "$work/pairs.true" "$work/partners")
-	equal "$engine: the best partner of each VM" "12 0" "$result"
+		END { for (vm in best) vms -= best[vm] > 0; print vms + 0, wrong + 0 }' "$work/pairs.true" "$work/partners")
+	equal "$engine: the best partner of each VM that has one" "0 0" "$result"
 
 	echo "SELECT label, host, shared FROM fit" | "$engine" >"$work/fits" || bail "$engine: fits"
 	result=$(awk -F '\t' '
@@ -128,8 +128,8 @@ for engine in "${engines[@]}"; do
 		not_ok "$engine: what crosses domains" "$crossing, 36000 are true"
 done
 if [ ${#engines[@]} = 2 ]; then
-	block moves | postgres | cut -f 1-3 >"$work/one"
-	block moves | lite | cut -f 1-3 >"$work/two"
+	block moves | postgres | cut -f 1-3 | sort >"$work/one"
+	block moves | lite | cut -f 1-3 | sort >"$work/two"
 	equal "both engines say the same" "$(cat "$work/one")" "$(cat "$work/two")"
 fi
 exit $((failures > 0))
