@@ -46,6 +46,8 @@ LIVE_SRC := $(wildcard tests/live/*.c)
 LIVE     := $(LIVE_SRC:tests/live/%.c=$(BUILD)/tests/%)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH    := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/%)
+# The study of the estimator: its table is in docs/model-sampling.md.
+STUDY    := $(BUILD)/tests/study
 # Manual pages from docs/man/, completions from the programs' own option tables.
 MAN_SRC  := $(wildcard docs/man/*.scd)
 MAN      := $(MAN_SRC:docs/man/%.scd=$(BUILD)/man/%)
@@ -58,7 +60,7 @@ TAKE_COMMAND  := ksm-run
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
 export SOURCE_DATE_EPOCH
 
-.PHONY: programs manuals completions demo-run check-run bench-run install-files uninstall-files clean-build deps-install tests
+.PHONY: programs manuals completions demo-run check-run bench-run study-run install-files uninstall-files clean-build deps-install tests
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -101,6 +103,10 @@ $(BENCH): $(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libksmscope.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lxxhash -o $@)
 
+$(STUDY): $(BUILD)/obj/tests/study/study.o $(BUILD)/libksmscope.a
+	@mkdir -p $(@D)
+	$(call run,LINK,$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@)
+
 # Both README commands install what is missing first; an ordinary `make` never does.
 deps-install:
 	@tests/deps.sh packages.txt
@@ -115,6 +121,9 @@ check-run: deps-install
 bench-run: deps-install
 	$(MAKE) --no-print-directory programs tests
 	$(BUILD)/tests/bench_content
+
+study-run: $(STUDY)
+	tests/study/study.sh $(BUILD)
 
 # What the pages are made of besides their sources; written anew only when it differs.
 MADE_OF := $(VERSION) $(PREFIX) $(SOURCE_DATE_EPOCH)
