@@ -212,10 +212,12 @@ static int parse_uids(struct parser *p, const char *at, const char *end, struct 
 	return 0;
 }
 
-static const struct rule_key {
+struct rule_key {
 	const char *key;
 	int (*parse)(struct parser *p, const char *at, const char *end, struct domain_rule *rule);
-} rule_keys[RULE_KINDS] = {
+};
+
+static const struct rule_key rule_keys[RULE_KINDS] = {
 	[RULE_VM] = { "vm", parse_name },
 	[RULE_CGROUP] = { "cgroup", parse_path },
 	[RULE_EXECUTABLE] = { "executable", parse_path },
