@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "gather/potential.h"
 #include "gather/top_private.h"
 #include "sys/host.h"
 #include "sys/ksm_read.h"
@@ -21,6 +22,7 @@ struct top_source {
 	pid_t ksmd;
 	struct top_tasks tasks;
 	struct top_probes probes;
+	struct potential *potential;	/* NULL: not asked for */
 };
 
 static int64_t now_ns(clockid_t clock)
@@ -63,14 +65,23 @@ int top_source_open(struct top_source **ret, const struct sysroot *root, const s
 		s->probes = (struct top_probes){ .costs = -1, .no_tasks = none, .no_engine = none, .no_fault = none,
 						 .no_huge = none };
 	}
+	if (options->potential)
+		top_source_ask_potential(s);
 	*ret = s;
 	return 0;
+}
+
+void top_source_ask_potential(struct top_source *s)
+{
+	if (!s->potential && s->root->live)
+		s->potential = potential_open(s->root);
 }
 
 void top_source_close(struct top_source *s)
 {
 	if (!s)
 		return;
+	potential_close(s->potential);
 	top_probes_close(&s->probes);
 	top_tasks_close(&s->tasks);
 	free(s);
@@ -159,7 +170,6 @@ static const char *why_fact(enum top_fact fact, enum known known)
 
 static void note_missing(struct top_sample *s)
 {
-	top_sample_missing(s, SOURCE_CONTENT, NOT_READ, "contents are not looked at here; ksm-advise measures it");
 	for (enum top_fact f = 0; f < TOP_FACTS; f++) {
 		if (is_known(s->fact[f]) || s->fact[f].known == NOT_READ)
 			continue;
@@ -204,6 +214,10 @@ int top_source_take(struct top_source *s, struct top_sample *ret, struct error *
 	if (rc)
 		return rc;
 	top_probes_take(&s->probes, ret);
+	if (s->potential)
+		potential_take(s->potential, ret);
+	else
+		top_sample_missing(ret, SOURCE_CONTENT, NOT_READ, "not asked for: key p, or --potential");
 	note_missing(ret);
 	note_missing_of_tasks(ret);
 	return 0;

@@ -16,6 +16,7 @@ struct top_source;
 struct top_options {
 	bool precise;			/* look at every fault: exact, and dearer for the machine */
 	bool probes;			/* load BPF programs at all */
+	bool potential;			/* measure what merging more would free, from the beginning */
 };
 
 int top_source_open(struct top_source **ret, const struct sysroot *root, const struct top_options *options,
@@ -30,5 +31,8 @@ int top_source_take(struct top_source *source, struct top_sample *ret, struct er
  * call again goes to *ret_next_ns, CLOCK_MONOTONIC; INT64_MAX: not at all.
  */
 void top_source_tick(struct top_source *source, int64_t *ret_next_ns);
+
+/* Measure it from now on (gather/potential.h). */
+void top_source_ask_potential(struct top_source *source);
 
 #endif

@@ -303,6 +303,12 @@ static enum view_request next_tree(const struct at_key *k)
 	return REQUEST_NONE;
 }
 
+static enum view_request ask_potential(const struct at_key *k)
+{
+	(void)k;
+	return REQUEST_POTENTIAL;
+}
+
 static enum view_request pause_display(const struct at_key *k)
 {
 	k->view->paused = !k->view->paused;
@@ -436,6 +442,7 @@ static const struct binding bindings[] = {
 	{ { 't', PRESS_F(5) }, next_tree, false },
 	{ { 'c', PRESS_F(2) }, choose_columns, false },
 	{ { 'm' }, missing, false },
+	{ { 'p' }, ask_potential, true },
 	{ { ' ' }, pause_display, true },
 	{ { '[', ',' }, step_back, true },
 	{ { ']', '.' }, step_on, true },
@@ -459,6 +466,7 @@ const struct key_help view_keys[] = {
 	{ "t F5", "tree: none, cgroup, user, VM" },
 	{ "c F2", "choose the columns" },
 	{ "m", "what is missing, and why" },
+	{ "p", "measure the potential: look at all contents now and then" },
 	{ "Space", "pause" },
 	{ "[ ]   { }", "replay: a sample back and on; the first and the last" },
 	{ "? F1", "this help" },

@@ -70,6 +70,7 @@ enum view_request {
 	REQUEST_STEP_ON,
 	REQUEST_FIRST,
 	REQUEST_LAST,
+	REQUEST_POTENTIAL,
 };
 
 void view_init(struct view *view);

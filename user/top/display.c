@@ -140,6 +140,9 @@ static int heed(struct showing *s, uint32_t key, struct error *err)
 	case REQUEST_QUIT:
 		s->quit = true;
 		break;
+	case REQUEST_POTENTIAL:
+		session_ask_potential(s->session);
+		break;
 	case REQUEST_REDRAW:
 		term_forget(s->term);
 		break;

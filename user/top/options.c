@@ -46,9 +46,9 @@ static int check(struct top_settings *s, const struct words *w, struct error *er
 		return fail(err, EXIT_USAGE, "--iterations 0: it takes 1 or more");
 	if (s->delay_seconds < 0.1 || s->delay_seconds > 86400)
 		return fail(err, EXIT_USAGE, "--delay: it takes 0.1 to 86400 seconds");
-	if (s->replay && (s->record || s->sysroot || s->precise))
-		return fail(err, EXIT_USAGE, "--replay shows what was recorded; it goes without --record, --sysroot "
-			    "and --precise");
+	if (s->replay && (s->record || s->sysroot || s->precise || s->potential))
+		return fail(err, EXIT_USAGE, "--replay shows what was recorded; it goes without --record, --sysroot, "
+			    "--precise and --potential");
 	if (s->uid > UINT32_MAX)
 		return fail(err, EXIT_USAGE, "--uid: it takes 0 to 4294967295");
 	s->format = s->json ? FORMAT_JSON : s->csv ? FORMAT_CSV : FORMAT_TEXT;
@@ -113,6 +113,8 @@ int top_settings_parse(struct top_settings *s, int argc, char **argv, enum parse
 		{ .name = "Where it comes from" },
 		{ .name = "precise", .flag = &s->precise,
 		  .help = "count every page fault: exact, but each takes some 0.1 us longer" },
+		{ .name = "potential", .flag = &s->potential,
+		  .help = "look at all contents now and then: what merging more would free" },
 		{ .name = "no-bpf", .flag = &s->no_bpf, .help = "load no BPF programs: files of /proc and /sys only" },
 		{ .name = "record", .argument = "FILE", .string = &s->record,
 		  .help = "write the samples to a file, too" },

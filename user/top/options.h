@@ -17,7 +17,7 @@ struct top_settings {
 	const char *comm, *cgroup, *record, *replay, *sysroot;
 	uint64_t uid;
 	bool by_uid;
-	bool batch, once, json, csv, precise, no_bpf, no_color;
+	bool batch, once, json, csv, precise, no_bpf, potential, no_color;
 	enum top_format format;
 	struct view view;		/* sort, columns and tree as they were asked for */
 };

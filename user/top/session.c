@@ -54,7 +54,8 @@ static int open_recording(struct session *s, struct error *err)
 
 static int open_system(struct session *s, struct error *err)
 {
-	struct top_options options = { .precise = s->settings->precise, .probes = !s->settings->no_bpf };
+	struct top_options options = { .precise = s->settings->precise, .probes = !s->settings->no_bpf,
+				       .potential = s->settings->potential };
 	scoped_text struct text preamble = { 0 };
 
 	int rc = sysroot_open(&s->root, s->settings->sysroot, err);
@@ -100,6 +101,12 @@ int session_close(struct session *s, struct error *err)
 	text_free(&s->packed);
 	free(s);
 	return rc;
+}
+
+void session_ask_potential(struct session *s)
+{
+	if (s->source)
+		top_source_ask_potential(s->source);
 }
 
 /* ---- samples ---- */

@@ -29,6 +29,9 @@ enum session_state {
  */
 int session_next(struct session *session, enum session_state *ret, struct error *err);
 
+/* Measure the potential from now on; nothing for a recording. */
+void session_ask_potential(struct session *session);
+
 /* Of a recording: back to sample `number`, from 0, with the history that led to it. */
 int session_seek(struct session *session, size_t number, struct error *err);
 
