@@ -182,7 +182,7 @@ const struct field_info fields[FIELD_COUNT] = {
 		"resident memory of this program"),
 
 	[PROC_PID] = PROC("pid", "PID", 7, 1, "pid", UNIT_COUNT, ORIGIN_COMPUTED, 0, false, NULL, "process ID"),
-	[PROC_UID] = PROC("uid", "UID", 6, 0, "uid", UNIT_COUNT, ORIGIN_COMPUTED, 0, false, NULL, "effective user ID"),
+	[PROC_UID] = PROC("uid", "UID", 10, 0, "uid", UNIT_COUNT, ORIGIN_COMPUTED, 0, false, NULL, "effective user ID"),
 	[PROC_USER] = TEXT("user", "USER", 8, 9, "effective user"),
 	[PROC_ANON] = PROC("anon", "ANON", 6, 3, "anon_bytes", UNIT_BYTES, ORIGIN_FACT, TASK_ANON_BYTES, true,
 		"anon_bytes", "anonymous memory that is resident"),

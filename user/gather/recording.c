@@ -194,8 +194,9 @@ static bool scan(struct recording *r, uint64_t at)
 			return false;
 		at = end;
 	}
-	if (!closed && !*r->defect)
-		snprintf(r->defect, sizeof(r->defect), "was not closed: it ends after sample %zu", r->count);
+	if (!*r->defect)
+		snprintf(r->defect, sizeof(r->defect), closed ? "its index is damaged; all %zu samples were found"
+							      : "was not closed: it ends after %zu samples", r->count);
 	return true;
 }
 

@@ -161,6 +161,15 @@ static double cpu_seconds(void)
 	return (double)now.tv_sec + now.tv_nsec / 1e9;
 }
 
+/* A file is absent of a process that has ended meanwhile, too. */
+static struct value unless_gone(const struct sysroot *root, pid_t pid, struct value v)
+{
+	char comm[64];
+	if (v.known == ABSENT && sysroot_read(root, comm, sizeof(comm), "proc/%d/comm", pid) != KNOWN)
+		v.known = GONE;
+	return v;
+}
+
 static struct value read_huge(const struct sysroot *root, pid_t pid)
 {
 	struct value kilobytes = { 0 };
@@ -170,7 +179,7 @@ static struct value read_huge(const struct sysroot *root, pid_t pid)
 	snprintf(path, sizeof(path), "proc/%d/smaps_rollup", pid);
 	host_lines(root, path, lines);
 	kilobytes.number *= 1024;
-	return kilobytes;
+	return unless_gone(root, pid, kilobytes);
 }
 
 /* "ksm_mergeable: yes" of ksm_stat, since 6.18. */
@@ -181,7 +190,7 @@ static struct value read_mergeable(const struct sysroot *root, pid_t pid)
 	const char *line = known == KNOWN ? strstr(text, "ksm_mergeable: ") : NULL;
 
 	if (known != KNOWN)
-		return (struct value){ .known = known };
+		return unless_gone(root, pid, (struct value){ .known = known });
 	return line ? value_of(line[strlen("ksm_mergeable: ")] == 'y') : (struct value){ .known = ABSENT };
 }
 

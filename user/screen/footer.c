@@ -63,7 +63,8 @@ static struct span put_losses(struct span span, const struct display *d)
 	}
 	if (!s->losses_count)
 		return span;
-	return part(span, lost ? ROLE_BAD : ROLE_DIM, "events %s, lost %s", brief_count((double)produced).text,
+	/* a few of a million say nothing yet; one in a hundred does */
+	return part(span, lost * 100 > produced ? ROLE_BAD : ROLE_DIM, "events %s, lost %s", brief_count((double)produced).text,
 		    brief_count((double)lost).text);
 }
 
@@ -117,12 +118,12 @@ struct key_label {
 void draw_keys(struct span span, const struct view *v)
 {
 	static const struct key_label table[] = {
-		{ "?", "Help" }, { "/", "Search" }, { "f", "Filter" }, { "s", "Sort" }, { "I", "Invert" },
-		{ "t", "Tree" }, { "Enter", "Detail" }, { "c", "Columns" }, { "Space", "Pause" }, { "q", "Quit" },
+		{ "?", "Help" }, { "/", "Search" }, { "f", "Filter" }, { "s", "Sort" }, { "t", "Tree" },
+		{ "Enter", "Detail" }, { "Space", "Pause" }, { "q", "Quit" }, { "c", "Columns" }, { "I", "Invert" },
 		{ 0 } };
 	static const struct key_label replay[] = {
-		{ "?", "Help" }, { "[", "Back" }, { "]", "On" }, { "Space", "Play" }, { "/", "Search" },
-		{ "f", "Filter" }, { "s", "Sort" }, { "t", "Tree" }, { "Enter", "Detail" }, { "q", "Quit" }, { 0 } };
+		{ "?", "Help" }, { "[", "Back" }, { "]", "On" }, { "Space", "Play" }, { "s", "Sort" }, { "t", "Tree" },
+		{ "Enter", "Detail" }, { "q", "Quit" }, { "/", "Search" }, { "f", "Filter" }, { 0 } };
 	static const struct key_label choice[] = {
 		{ "Up Down", "Move" }, { "Enter", "Choose" }, { "Esc", "Back" }, { 0 } };
 	static const struct key_label other[] = { { "Up Down", "Scroll" }, { "q Esc", "Back" }, { 0 } };
@@ -134,7 +135,7 @@ void draw_keys(struct span span, const struct view *v)
 	for (; keys->key; keys++) {
 		if (text_columns(keys->key) + (int)strlen(keys->label) + 2 > span.width)
 			return;
-		span = span_after(span, put(span, ROLE_KEY, keys->key));
-		span = span_after(span, 1 + put(span, ROLE_DIM, keys->label));
+		span = span_after(span, 1 + put(span_after(span, 1), ROLE_KEY, keys->key));
+		span = span_after(span, 2 + put(span_after(span, 1), ROLE_DIM, keys->label));
 	}
 }

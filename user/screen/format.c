@@ -102,7 +102,7 @@ struct brief brief_column(enum field f, struct quantity q)
 	if (q.known != KNOWN)
 		return unknown(q.known);
 	struct brief number = brief_number(f, q.value);
-	bool about = quantity_uncertain(q, 0.1) && q.value > 0;
+	bool about = quantity_uncertain(q, 0.1) && q.value > 0 && !q.partial;
 	return made("%s%.30s%s", about ? "~" : "", number.text, q.partial ? "+" : "");
 }
 

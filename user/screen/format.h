@@ -14,7 +14,7 @@ struct brief {
 /*
  * At most six characters (seven where the field is signed): "1.23G", "12.3k",
  * "0.4", "3.2%". A rate that is uncertain by more than a tenth begins with
- * "~", a sum of which parts are unknown ends with "+". What is not known:
+ * "~", a sum of which parts are unknown ends with "+" instead. What is not known:
  * "-" absent, "!" denied, "." not yet.
  */
 struct brief brief_column(enum field f, struct quantity q);

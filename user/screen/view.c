@@ -74,13 +74,12 @@ static size_t usual_columns(int width, enum field ret[PROC_FIELDS])
 	int room = width - (int)fields[PROC_COMM].width;
 	size_t count = 0;
 
-	for (unsigned int rank = 1; rank <= PROC_FIELDS; rank++) {
+	for (unsigned int rank = 1; rank <= PROC_FIELDS && room >= 0; rank++) {
 		for (enum field f = HOST_FIELDS; f < FIELD_COUNT; f++) {
-			int need = (int)fields[f].width + 1;
-			if (fields[f].rank != rank || f == PROC_COMM || need > room)
+			if (fields[f].rank != rank || f == PROC_COMM)
 				continue;
-			taken[f - HOST_FIELDS] = true;
-			room -= need;
+			room -= (int)fields[f].width + 1;
+			taken[f - HOST_FIELDS] = room >= 0;
 		}
 	}
 	for (enum field f = HOST_FIELDS; f < FIELD_COUNT; f++)
