@@ -94,7 +94,8 @@ struct undo_report {
  * all), newest first; knobs that were left changed in any case. A value that
  * somebody else changed since is left alone and reported. MADV_UNMERGEABLE is
  * refused while the memory it needs is not available. Journals with nothing
- * left in them are removed. It waits up to half a minute while a plan is being carried out.
+ * left in them are removed. Refused while a plan is being carried out; a guardian
+ * that is putting things back is waited for, up to half a minute.
  *
  * A journal that can't be read or trusted counts as failed, with a line that
  * says why, and the others go on. Error: the state directory can't be used.

@@ -125,6 +125,7 @@ static int restore(struct guarding *g, bool keep_opt_ins, struct restore_tally *
 {
 	const struct restore_filter filter = { .opt_ins = !keep_opt_ins };
 	*tally = (struct restore_tally){ .results = g->results };
+	state_restoring(g->state);
 	restore_journal(g->root, &g->journal, &filter, restore_count, tally);
 	return restore_outcome(tally, err);
 }

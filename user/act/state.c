@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -27,19 +28,36 @@ static int check_owner(int dir, const char *path, struct error *err)
 }
 
 #define LOCK_POLL_NS 50000000
+#define GRACE_SECONDS 1.0		/* in which a guardian notices that its program has ended */
+static const char restoring[] = "restoring\n";
 
-/* flock() that gives up after some seconds. */
+static bool is_restoring(int fd)
+{
+	char text[sizeof(restoring)] = "";
+	return pread(fd, text, sizeof(text) - 1, 0) > 0 && !strcmp(text, restoring);
+}
+
+/* flock() that waits for a holder who is putting things back, and hardly for any other. */
 static int lock_within(int fd, double seconds)
 {
 	const struct timespec nap = { .tv_nsec = LOCK_POLL_NS };
-	int rc;
-
-	while ((rc = flock(fd, LOCK_EX | LOCK_NB)) && errno == EWOULDBLOCK && seconds > 0) {
+	for (double waited = 0; flock(fd, LOCK_EX | LOCK_NB); waited += LOCK_POLL_NS * 1e-9) {
+		if (errno != EWOULDBLOCK)
+			return -1;
+		if (waited >= seconds || (waited >= GRACE_SECONDS && !is_restoring(fd))) {
+			errno = EWOULDBLOCK;
+			return -1;
+		}
 		nanosleep(&nap, NULL);
-		seconds -= LOCK_POLL_NS * 1e-9;
-		errno = EWOULDBLOCK;
 	}
-	return rc;
+	return ftruncate(fd, 0);
+}
+
+void state_restoring(const struct state_dir *state)
+{
+	/* only for those who wait: that it could not be said changes nothing */
+	if (pwrite(state->lock, restoring, strlen(restoring), 0) < 0)
+		return;
 }
 
 static int take_lock(struct state_dir *state, double seconds, struct error *err)

@@ -23,10 +23,12 @@ struct state_dir {
 /*
  * Open and lock; made when it is not there. A directory that others may write,
  * or that is another user's, is refused: its journals would be orders from
- * them. EXIT_FAILED while somebody else holds the lock, and does not let go of
- * it within `wait_seconds`.
+ * them. EXIT_FAILED while somebody else holds the lock; one who is putting things
+ * back is given `wait_seconds` to end, any other at most one second of these.
  */
 int state_open(struct state_dir *ret, const char *path, double wait_seconds, struct error *err);
+/* Said by the holder of the lock: from now on nothing is changed any more, only restored. */
+void state_restoring(const struct state_dir *state);
 void state_close(struct state_dir *state);
 
 /* Names of the journals, newest first. The caller frees *ret. */
