@@ -36,6 +36,20 @@ struct content_batch {
 };
 ABI_ASSERT_SIZE(struct content_batch, CONTENT_BATCH * 17);
 
+/* What the probe reads of a page: so many cache lines, at places drawn anew in each run. */
+#define CONTENT_PROBE_LINES 4
+#define CONTENT_LINE_BYTES 64
+#define CONTENT_PROBE_WORDS (CONTENT_PROBE_LINES * CONTENT_LINE_BYTES / 8)
+
+/* To content_probe. */
+struct content_probe_request {
+	__u64 direct_map;	/* virtual address of physical address 0 */
+	__u32 count;		/* of batch.where */
+	__u32 offset[CONTENT_PROBE_LINES];	/* within a page, in bytes, ascending */
+	__u32 reserved;
+};
+ABI_ASSERT_SIZE(struct content_probe_request, 32);
+
 #define CONTENT_WITNESS_WORDS 4
 
 /* To content_direct. */

@@ -80,6 +80,19 @@ PAGEHASH_INLINE void pagehash_lanes(const pagehash_word *word, const __u64 *key,
 	*ret_low = low;
 	*ret_high = high;
 }
+
+/* The lanes go over one more cache line. */
+PAGEHASH_INLINE void pagehash_line(const pagehash_word *word, const __u64 *key, __u64 *low, __u64 *high)
+{
+	__u64 l = *low, h = *high;
+
+	asm volatile(PAGEHASH_PAIR(0, 8) PAGEHASH_PAIR(16, 24) PAGEHASH_PAIR(32, 40) PAGEHASH_PAIR(48, 56)
+		     : [low] "+r"(l), [high] "+r"(h)
+		     : [word] "r"(word), [key] "r"(key)
+		     : "r0", "r1", "r2", "memory");
+	*low = l;
+	*high = h;
+}
 #else
 PAGEHASH_INLINE void pagehash_lanes(const pagehash_word *word, const __u64 *key, __u64 *ret_low,
 				    __u64 *ret_high)
@@ -94,6 +107,15 @@ PAGEHASH_INLINE void pagehash_lanes(const pagehash_word *word, const __u64 *key,
 	*ret_low = low;
 	*ret_high = high;
 }
+
+PAGEHASH_INLINE void pagehash_line(const pagehash_word *word, const __u64 *key, __u64 *low, __u64 *high)
+{
+	for (int i = 0; i < CONTENT_LINE_BYTES / 8; i += 2) {
+		__u64 a = word[i] + key[i], b = word[i + 1] + key[i + 1];
+		*low += a * b;
+		*high += (a >> 32) * (b >> 32);
+	}
+}
 #endif
 
 /* A bijection in which each bit of the input moves about half of the output (Stafford's mix 13, as in SplitMix64). */
@@ -104,13 +126,19 @@ PAGEHASH_INLINE __u64 pagehash_mix(__u64 x)
 	return x ^ x >> 31;
 }
 
+/* Both lanes in 64 bits. */
+PAGEHASH_INLINE __u64 pagehash_fold(__u64 state, __u64 low, __u64 high)
+{
+	return pagehash_mix(pagehash_mix(state ^ low) + high);
+}
+
 /* Fold one chunk of CONTENT_CHUNK_BYTES into `state`, which is 0 before the first. */
 PAGEHASH_INLINE __u64 pagehash_chunk(__u64 state, const void *words, const __u64 *key)
 {
 	__u64 low, high;
 
 	pagehash_lanes(words, key, &low, &high);
-	return pagehash_mix(pagehash_mix(state ^ low) + high);
+	return pagehash_fold(state, low, high);
 }
 
 #endif

@@ -41,6 +41,7 @@ struct bench {
 	struct page_ref *pages;
 	uint64_t *hashes;
 	bool *read;
+	enum probe_state *probed;
 	char *copy;			/* READV_PAGES, for process_vm_readv */
 	struct content *direct, *copying;	/* NULL: refused */
 	const char *why_no_direct;
@@ -96,6 +97,14 @@ static bool read_by_direct_map(struct bench *b)
 	       content_reader(b->direct) == READER_DIRECT_MAP;
 }
 
+static bool probe_by_direct_map(struct bench *b)
+{
+	bool ok = content_probe(b->direct, getpid(), b->pages, b->count, b->hashes, b->probed);
+	for (size_t i = 0; i < b->count; i++)
+		b->read[i] = b->probed[i] != PROBE_UNREAD;
+	return ok;
+}
+
 static bool read_by_copying(struct bench *b)
 {
 	return !content_hash(b->copying, getpid(), b->pages, b->count, b->hashes, b->read, NULL);
@@ -115,7 +124,7 @@ static bool read_by_readv(struct bench *b)
 	return true;
 }
 
-enum way { PLAIN, DIRECT, COPYING, READV, SCATTERED, WAYS };
+enum way { PLAIN, DIRECT, PROBE, COPYING, READV, SCATTERED, WAYS };
 
 static const struct {
 	const char *name;
@@ -125,6 +134,7 @@ static const struct {
 } ways[WAYS] = {
 	[PLAIN] = { "plain C read", read_plainly, 0, false },
 	[DIRECT] = { "direct-map reader", read_by_direct_map, 2, true },
+	[PROBE] = { "probe of four cache lines", probe_by_direct_map, 1, true },
 	[COPYING] = { "copying reader", read_by_copying, 4, true },
 	[READV] = { "process_vm_readv + XXH3", read_by_readv, 0, false },
 	[SCATTERED] = { "plain C read, random pages", read_scattered, 0, false },
@@ -132,7 +142,7 @@ static const struct {
 
 static bool available(const struct bench *b, enum way way)
 {
-	return (way != DIRECT || b->direct) && (way != COPYING || b->copying);
+	return ((way != DIRECT && way != PROBE) || b->direct) && (way != COPYING || b->copying);
 }
 
 /* ---- memory ---- */
@@ -285,9 +295,10 @@ static bool make_room(struct bench *b, size_t bytes)
 	b->pages = calloc(b->count, sizeof(*b->pages));
 	b->hashes = calloc(b->count, sizeof(*b->hashes));
 	b->read = calloc(b->count, sizeof(*b->read));
+	b->probed = calloc(b->count, sizeof(*b->probed));
 	b->copy = malloc(READV_PAGES * b->page_bytes);
 	b->shuffled = calloc(b->count, sizeof(*b->shuffled));
-	if (!b->count || !b->pages || !b->hashes || !b->read || !b->copy || !b->shuffled)
+	if (!b->count || !b->pages || !b->hashes || !b->read || !b->probed || !b->copy || !b->shuffled)
 		return false;
 	for (size_t i = 0; i < b->count; i++) {		/* Fisher and Yates, inside out */
 		size_t other = (size_t)random() % (i + 1);
@@ -304,6 +315,7 @@ static void free_room(struct bench *b)
 	free(b->pages);
 	free(b->hashes);
 	free(b->read);
+	free(b->probed);
 	free(b->copy);
 	free(b->shuffled);
 }

@@ -45,6 +45,9 @@ struct content {
 	uint64_t *own;			/* a page of random content */
 	__u64 key[CONTENT_KEY_WORDS];
 	uint64_t zero_hash;
+	uint64_t zero_probe;
+	bool old_probe;			/* the kernel can't read lines in place */
+	uint32_t probe_offset[CONTENT_PROBE_LINES];
 	bool forbidden;			/* by a test: as if the kernel refused the direct map */
 	bool wrong_contents;		/* by a test: as if our page read as another */
 	struct content_order order;	/* of the present batch */
@@ -63,6 +66,15 @@ static uint64_t hash_own(const struct content *c, const void *page)
 	return hash;
 }
 
+static uint64_t probe_own(const struct content *c, const void *page)
+{
+	__u64 low = 0, high = 0;
+	for (int i = 0; i < CONTENT_PROBE_LINES; i++)
+		pagehash_line((const void *)((const char *)page + c->probe_offset[i]),
+			      c->key + i * CONTENT_LINE_BYTES / 8, &low, &high);
+	return pagehash_fold(0, low, high);
+}
+
 static int random_bytes(void *ret, size_t bytes, struct error *err)
 {
 	/* up to 256 bytes no signal can interrupt it: random(4) */
@@ -74,6 +86,43 @@ static int random_bytes(void *ret, size_t bytes, struct error *err)
 	return 0;
 }
 
+int content_random(uint64_t *ret, struct error *err)
+{
+	return random_bytes(ret, sizeof(*ret), err);
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+static bool is_among(const uint32_t *offsets, int count, uint32_t offset)
+{
+	for (int i = 0; i < count; i++)
+		if (offsets[i] == offset)
+			return true;
+	return false;
+}
+
+/* Different lines of a page, each as likely as any other; ascending, as memory likes it. */
+static int place_probe(struct content *c, struct error *err)
+{
+	uint64_t lines = c->page_bytes / CONTENT_LINE_BYTES;
+
+	for (int i = 0; i < CONTENT_PROBE_LINES;) {
+		uint64_t random;
+		int rc = content_random(&random, err);
+		if (rc)
+			return rc;
+		uint32_t offset = random % lines * CONTENT_LINE_BYTES;	/* a power of two: no line is favoured */
+		if (!is_among(c->probe_offset, i, offset))
+			c->probe_offset[i++] = offset;
+	}
+	qsort(c->probe_offset, CONTENT_PROBE_LINES, sizeof(c->probe_offset[0]), by_offset);
+	return 0;
+}
+
 static int make_own(struct content *c, struct error *err)
 {
 	void *page = mmap(NULL, c->page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -81,9 +130,12 @@ static int make_own(struct content *c, struct error *err)
 		return fail_errno(err, "map", "a page", NULL);
 	c->own = page;
 	int rc = random_bytes(c->key, sizeof(c->key), err);
+	if (!rc)
+		rc = place_probe(c, err);
 	if (rc)
 		return rc;
 	c->zero_hash = hash_own(c, c->own);
+	c->zero_probe = probe_own(c, c->own);
 	mlock(page, c->page_bytes);	/* where it is refused, the page may move: hence ATTEMPTS */
 	return random_bytes(page, c->page_bytes, err);
 }
@@ -180,13 +232,15 @@ static int give_key(const struct content *c)
 	return rc;
 }
 
-static void load(struct content *c, bool direct)
+static void load_as(struct content *c, bool direct)
 {
 	content_bpf__destroy(c->bpf);
 	c->bpf = content_bpf__open();
 	if (!c->bpf)
 		return;
 	bpf_program__set_autoload(c->bpf->progs.content_direct, direct);
+	bpf_program__set_autoload(c->bpf->progs.content_probe, direct && !c->old_probe);
+	bpf_program__set_autoload(c->bpf->progs.content_probe_old, direct && c->old_probe);
 	bpf_program__set_autoload(c->bpf->progs.content_find_map, direct);
 	bpf_program__set_autoload(c->bpf->progs.content_copy, !direct);
 	c->bpf->rodata->page_bytes = c->page_bytes;
@@ -199,6 +253,15 @@ static void load(struct content *c, bool direct)
 	content_bpf__destroy(c->bpf);
 	c->bpf = NULL;
 	errno = -rc;
+}
+
+static void load(struct content *c, bool direct)
+{
+	load_as(c, direct);
+	if (c->bpf || errno == EPERM || !direct)
+		return;
+	c->old_probe = true;
+	load_as(c, direct);
 }
 
 static bool find_map(struct content *c, uint64_t pfn)
@@ -313,6 +376,7 @@ int content_open_pretending(struct content **ret, enum reader_kind want, const s
 		return fail(err, EXIT_FAILED, "out of memory");
 	c->page_bytes = pretence->page_bytes ? pretence->page_bytes : (uint64_t)sysconf(_SC_PAGESIZE);
 	c->wrong_contents = pretence->wrong_contents;
+	c->old_probe = pretence->old_probe;
 	int rc = open_as(c, want, ret_why, err);
 	if (rc) {
 		content_close(c);
@@ -351,6 +415,11 @@ uint64_t content_zero_hash(const struct content *c)
 
 /* ---- batches ---- */
 
+static bool is_over(pid_t pid)
+{
+	return kill(pid, 0) && errno == ESRCH;
+}
+
 static int run_batch(struct content *c, pid_t pid, const struct page_ref *pages, size_t count, struct error *err)
 {
 	struct content_batch *batch = &c->bpf->data_batch->batch;
@@ -364,7 +433,7 @@ static int run_batch(struct content *c, pid_t pid, const struct page_ref *pages,
 	if (c->reader == READER_COPY)
 		return run_copy(c, pid, count, err);
 	run_direct(c, count);		/* where it fails, nothing is read, and that is looked into */
-	if (kill(pid, 0) && errno == ESRCH)
+	if (is_over(pid))
 		memset(batch->status, CONTENT_UNREAD, count);	/* these frames are somebody else's now */
 	return 0;
 }
@@ -409,6 +478,56 @@ int content_hash(struct content *c, pid_t pid, const struct page_ref *pages, siz
 	return 0;
 }
 
+static size_t take_probes(const struct content *c, size_t count, uint64_t *ret_probe, enum probe_state *ret_state)
+{
+	const struct content_batch *batch = &c->bpf->data_batch->batch;
+	size_t read_count = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		bool read = batch->status[i] == CONTENT_READ;
+		ret_state[c->order.page[i]] = !read ? PROBE_UNREAD :
+					      batch->hash[i] == c->zero_probe ? PROBE_ZEROS : PROBE_READ;
+		ret_probe[c->order.page[i]] = batch->hash[i];
+		read_count += read;
+	}
+	return read_count;
+}
+
+static const struct bpf_program *probe_program(const struct content *c)
+{
+	return c->old_probe ? c->bpf->progs.content_probe_old : c->bpf->progs.content_probe;
+}
+
+static bool probe_batch(struct content *c, pid_t pid, const struct page_ref *pages, size_t count, uint64_t *ret_probe,
+			enum probe_state *ret_state)
+{
+	struct content_probe_request request = { .direct_map = c->direct_map, .count = count };
+	struct content_batch *batch = &c->bpf->data_batch->batch;
+
+	memcpy(request.offset, c->probe_offset, sizeof(request.offset));
+	content_order_frames(&c->order, pages, count);
+	for (size_t i = 0; i < count; i++)
+		batch->where[i] = pages[c->order.page[i]].pfn;
+	memset(batch->status, CONTENT_UNREAD, count);
+	if (c->forbidden || !run_program(probe_program(c), &request, sizeof(request)))
+		return false;
+	if (is_over(pid))
+		memset(batch->status, CONTENT_UNREAD, count);
+	return take_probes(c, count, ret_probe, ret_state);
+}
+
+bool content_probe(struct content *c, pid_t pid, const struct page_ref *pages, size_t count, uint64_t *ret_probe,
+		   enum probe_state *ret_state)
+{
+	bool any = c->reader == READER_DIRECT_MAP;
+
+	for (size_t done = 0, n; any && done < count; done += n) {
+		n = count - done < CONTENT_BATCH ? count - done : CONTENT_BATCH;
+		any = probe_batch(c, pid, pages + done, n, ret_probe + done, ret_state + done);
+	}
+	return any;
+}
+
 /* ---- for tests ---- */
 
 void content_forbid_direct_map(struct content *c)
@@ -426,4 +545,14 @@ int content_scratch(const struct content *c, size_t *ret_bytes, size_t *ret_key_
 uint64_t content_hash_own(const struct content *c, const void *page)
 {
 	return hash_own(c, page);
+}
+
+uint64_t content_probe_own(const struct content *c, const void *page)
+{
+	return probe_own(c, page);
+}
+
+bool content_probes_in_place(const struct content *c)
+{
+	return c->reader == READER_DIRECT_MAP && !c->old_probe;
 }

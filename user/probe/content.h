@@ -45,4 +45,23 @@ struct page_ref {
 int content_hash(struct content *content, pid_t pid, const struct page_ref *pages, size_t count,
 		 uint64_t *ret_hash, bool *ret_read, struct error *err);
 
+enum probe_state {
+	PROBE_UNREAD,
+	PROBE_READ,
+	PROBE_ZEROS,		/* nothing but zeros where it looked: only the hash of the page can tell more */
+};
+
+/*
+ * Probe `count` pages of process `pid`: ret_probe[i] is a keyed hash of a few
+ * cache lines, at places that are random per content_open(). Equal pages have
+ * equal probes. Pages with equal probes may differ elsewhere. False, and
+ * nothing read, where the direct map is not the reader, or no longer gives
+ * anything: content_hash() finds out why.
+ */
+bool content_probe(struct content *content, pid_t pid, const struct page_ref *pages, size_t count,
+		   uint64_t *ret_probe, enum probe_state *ret_state);
+
+/* 64 bits that nobody outside can know, for what else must be random in this run. 0, or no randomness was to be had. */
+int content_random(uint64_t *ret, struct error *err);
+
 #endif

@@ -9,6 +9,7 @@
 struct content_pretence {
 	uint64_t page_bytes;	/* a larger base page; 0: the true one */
 	bool wrong_contents;	/* our own page is found, but does not read as what it holds */
+	bool old_probe;		/* lines can't be read in place */
 };
 
 /* content_open() on that machine. */
@@ -23,5 +24,11 @@ int content_scratch(const struct content *content, size_t *ret_bytes, size_t *re
 
 /* The hash of a page of our own under this run's key, computed in user space. */
 uint64_t content_hash_own(const struct content *content, const void *page);
+
+/* Are lines read in place? Not before Linux 6.17. */
+bool content_probes_in_place(const struct content *content);
+
+/* The same of its probe. */
+uint64_t content_probe_own(const struct content *content, const void *page);
 
 #endif
