@@ -49,9 +49,11 @@ static __always_inline struct engine_counts *counts_of(struct mm_struct *mm)
 static __always_inline void count_failure(struct mm_struct *mm, int err)
 {
 	struct engine_counts *counts = counts_of(mm);
-	u32 error = -err;
+	u64 error = -(s64)err;		/* in 64 bits: up to 6.12 the verifier knows nothing of a negated half */
 
-	COUNT(totals.failures[error < ENGINE_ERRORS ? error : ENGINE_ERRORS - 1]);
+	if (error >= ENGINE_ERRORS)
+		error = ENGINE_ERRORS - 1;
+	COUNT(totals.failures[error]);
 	if (counts)
 		COUNT(counts->failures);
 }

@@ -50,11 +50,11 @@ struct cgroup_id cgroups_find(const struct cgroups *cgroups, enum cgroup_hierarc
 
 /*
  * The group that counts for a process: its unified one where that says
- * something, else its memory controller's (0: there is none).
+ * something, else its memory controller's under cgroup v1.
  */
 static inline struct cgroup_id cgroup_of(uint64_t unified, uint64_t memory)
 {
-	if (unified > CGROUP_ROOT_ID || !memory)
+	if (unified > CGROUP_ROOT_ID || memory <= CGROUP_ROOT_ID)
 		return (struct cgroup_id){ unified, CGROUP_UNIFIED };
 	return (struct cgroup_id){ memory, CGROUP_MEMORY };
 }

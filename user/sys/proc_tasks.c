@@ -80,6 +80,8 @@ static void read_ksm(const struct sysroot *root, pid_t pid, struct process_facts
 	ret->ksm_rmap_items = number_after(text, "ksm_rmap_items", whole);
 	ret->ksm_zero_pages = number_after(text, "ksm_zero_pages", whole);
 	ret->ksm_merging_pages = number_after(text, "ksm_merging_pages", whole);
+	if (ret->ksm_merging_pages.known == ABSENT)	/* a file of its own from 5.19 on, in ksm_stat since 6.4 */
+		ret->ksm_merging_pages = sysroot_number(root, "proc/%d/ksm_merging_pages", pid);
 	ret->merge_any = any ? value_of(!strncmp(any, "ksm_merge_any: yes", 18)) :
 		(struct value){ .known = whole == KNOWN ? ABSENT : whole };
 }
