@@ -145,7 +145,8 @@ static __always_inline u64 memory_cgroup(struct task_struct *task)
 	struct cgroup_subsys_state *state = NULL;
 	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
 		return 0;
-	bpf_core_read(&state, sizeof(state), &set->subsys[0] + bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
+	bpf_core_read(&state, sizeof(state),
+		      &set->subsys[0] + bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
 	return state ? BPF_CORE_READ(state, cgroup, kn, id) : 0;
 }
 
@@ -165,7 +166,12 @@ SEC("iter/task")
 int each_task(struct bpf_iter__task *ctx)
 {
 	struct task_struct *task = ctx->task;
-	struct task_facts facts = { .ksm_merging_pages = -1, .ksm_rmap_items = -1, .ksm_zero_pages = -1, .merge_any = -1 };
+	struct task_facts facts = {
+		.ksm_merging_pages = -1,
+		.ksm_rmap_items = -1,
+		.ksm_zero_pages = -1,
+		.merge_any = -1,
+	};
 	struct mm_struct *mm;
 
 	if (!task || task->pid != task->tgid)

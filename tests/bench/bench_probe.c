@@ -61,7 +61,8 @@ static void touch_for_ever(volatile uint64_t *pages)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	keep_to_last_cpu();
 	for (;;) {
-		char *memory = mmap(NULL, TOUCHED * page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *memory = mmap(NULL, TOUCHED * page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				    -1, 0);
 		if (memory == MAP_FAILED)
 			_exit(1);
 		madvise(memory, TOUCHED * page_bytes, MADV_NOHUGEPAGE);

@@ -84,8 +84,14 @@ static bool near(double have, double want, double share)
 
 /* Which are changed here, in the order in which they can be put back. */
 static const char *const settings[] = {
-	"ksm/advisor_mode", "ksm/run", "ksm/pages_to_scan", "ksm/sleep_millisecs", "ksm/smart_scan", "ksm/use_zero_pages",
-	"transparent_hugepage/enabled", "transparent_hugepage/khugepaged/scan_sleep_millisecs",
+	"ksm/advisor_mode",
+	"ksm/run",
+	"ksm/pages_to_scan",
+	"ksm/sleep_millisecs",
+	"ksm/smart_scan",
+	"ksm/use_zero_pages",
+	"transparent_hugepage/enabled",
+	"transparent_hugepage/khugepaged/scan_sleep_millisecs",
 	"transparent_hugepage/khugepaged/alloc_sleep_millisecs",
 };
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
@@ -361,8 +367,8 @@ static void check_loss(struct test *t, const struct fault_probe *probe)
 	/* a precise probe goes on counting between the two readings */
 	other = (int64_t)(loss.totals.produced - loss.totals.lost - loss.consumed);
 	check(t, loss.consumed > 0 && other >= 0 && other <= (int64_t)loss.totals.produced / 100 + 2000,
-	      "%" PRIu64 " events = %" PRIu64 " read + %" PRIu64 " lost + %" PRId64 " since", (uint64_t)loss.totals.produced,
-	      loss.consumed, (uint64_t)loss.totals.lost, other);
+	      "%" PRIu64 " events = %" PRIu64 " read + %" PRIu64 " lost + %" PRId64 " since",
+	      (uint64_t)loss.totals.produced, loss.consumed, (uint64_t)loss.totals.lost, other);
 	uint64_t ended = loss.hashed + loss.totals.unread + loss.totals.abandoned + loss.waiting;
 	check(t, ended <= loss.totals.armed && ended + 100 >= loss.totals.armed,
 	      "%" PRIu64 " arrivals chosen = %" PRIu64 " looked at, unread, abandoned or waiting",
@@ -508,15 +514,17 @@ static void test_merges(struct test *t, struct engine_probe *engine, const struc
 	      "%" PRId64 " merges seen, pages_sharing + pages_shared rose by %" PRId64,
 	      (int64_t)(after.merges - before.merges), merged);
 	check(t, (int64_t)(after.zero_merges - before.zero_merges) == zero && zero == (int64_t)p->zero_pages,
-	      "%" PRIu64 " merges with the zero page seen, ksm_zero_pages rose by %" PRId64, (uint64_t)after.zero_merges, zero);
+	      "%" PRIu64 " merges with the zero page seen, ksm_zero_pages rose by %" PRId64,
+	      (uint64_t)after.zero_merges, zero);
 	struct engine_counts counts = engine_counts_of(engine, made->pid);
 	check(t, counts.merges == 2 * p->pages && counts.zero_merges == p->zero_pages,
 	      "by process: %" PRIu64 " and %" PRIu64, (uint64_t)counts.merges, (uint64_t)counts.zero_merges);
 	scans = knob(t, KNOB_FULL_SCANS) - scans;
-	check(t, after.passes > 0 && (int64_t)after.passes >= scans - 1 && (int64_t)after.passes <= scans + 1 &&
-	      after.pass_last_ns > 0 && after.pass_rmap_items >= 2 * p->pages,
-	      "%" PRIu64 " passes of %" PRId64 ", the last took %.1f ms and tracked %" PRIu64 " pages", (uint64_t)after.passes,
-	      scans, (double)after.pass_last_ns / 1e6, (uint64_t)after.pass_rmap_items);
+	check(t,
+	      after.passes > 0 && (int64_t)after.passes >= scans - 1 && (int64_t)after.passes <= scans + 1 &&
+		  after.pass_last_ns > 0 && after.pass_rmap_items >= 2 * p->pages,
+	      "%" PRIu64 " passes of %" PRId64 ", the last took %.1f ms and tracked %" PRIu64 " pages",
+	      (uint64_t)after.passes, scans, (double)after.pass_last_ns / 1e6, (uint64_t)after.pass_rmap_items);
 }
 
 static void test_breaks(struct test *t, const struct watch *w, const struct made *made, const struct pairs *p,
@@ -539,10 +547,11 @@ static void test_breaks(struct test *t, const struct watch *w, const struct made
 	if (check(t, process, "the process is seen")) {
 		struct duty_estimate merged = fault_estimate(&interval, process, FAULT_COW_MERGED);
 		struct duty_estimate zero = fault_estimate(&interval, process, FAULT_COW_ZERO);
-		check(t, near(merged.count, BREAKS, 0.03), "%d merged pages broken, %.0f counted", BREAKS, merged.count);
+		check(t, near(merged.count, BREAKS, 0.03), "%d merged pages broken, %.0f counted", BREAKS,
+		      merged.count);
 		check(t, near(merged.count, (double)counted, 0.03), "vmstat cow_ksm says %" PRId64, counted);
-		check(t, near(zero.count, (double)p->zero_pages, 0.03), "%zu pages merged with the zero page, %.0f counted",
-		      p->zero_pages, zero.count);
+		check(t, near(zero.count, (double)p->zero_pages, 0.03),
+		      "%zu pages merged with the zero page, %.0f counted", p->zero_pages, zero.count);
 		check(t, merged.basis == DUTY_EXACT, "the count is exact, not estimated");
 	}
 	fault_lifetimes(w->probe, &lifetimes);
@@ -619,11 +628,11 @@ static void test_rate(struct test *t, const char *name, deed act)
 			truth += interval.now.machine;
 			fault_interval_free(&interval);
 		}
-		check(t, near(count / SECONDS, BREAKS, 0.1), "%d a second, %.1f estimated, between %.1f and %.1f", BREAKS,
-		      count / SECONDS, low / SECONDS, high / SECONDS);
+		check(t, near(count / SECONDS, BREAKS, 0.1), "%d a second, %.1f estimated, between %.1f and %.1f",
+		      BREAKS, count / SECONDS, low / SECONDS, high / SECONDS);
 		/* the counters are read one after another: two events a second may lie in between */
-		check(t, low <= truth + 2 * SECONDS && truth - 2 * SECONDS <= high, "the interval has the true %.1f in it",
-		      truth / SECONDS);
+		check(t, low <= truth + 2 * SECONDS && truth - 2 * SECONDS <= high,
+		      "the interval has the true %.1f in it", truth / SECONDS);
 		check(t, looked < 0.4 * SECONDS, "looked %.0f %% of the time", 100 * looked / SECONDS);
 		check_loss(t, w.probe);
 	}
@@ -696,10 +705,12 @@ static void test_faults(struct test *t)
 			double first = process ? fault_estimate(&interval, process, FAULT_FIRST_WRITE).count : 0;
 			if (read(ends[0], &counted, sizeof(counted)) != sizeof(counted))
 				counted = -1;
-			check(t, near(seen, (double)counted, 0.01), "getrusage says %" PRId64 ", %.0f seen", counted, seen);
-			check(t, near(first, (double)c.pages, 0.01), "%zu pages touched first, %.0f seen", c.pages, first);
-			check(t, process && near(process->now.all, (double)counted, 0.01), "the tasks' counters say %.0f",
-			      process ? process->now.all : 0);
+			check(t, near(seen, (double)counted, 0.01), "getrusage says %" PRId64 ", %.0f seen", counted,
+			      seen);
+			check(t, near(first, (double)c.pages, 0.01), "%zu pages touched first, %.0f seen", c.pages,
+			      first);
+			check(t, process && near(process->now.all, (double)counted, 0.01),
+			      "the tasks' counters say %.0f", process ? process->now.all : 0);
 			fault_interval_free(&interval);
 		}
 		check_loss(t, w.probe);
@@ -756,15 +767,17 @@ static void test_arrivals(struct test *t)
 		if (watch_read(&w, &interval)) {
 			const struct fault_process *p = find_process(&interval, made.pid);
 			struct fault_arrivals a = p ? p->arrivals : (struct fault_arrivals){};
-			double hashed = fmax(1, (double)a.hashed), duplicates = p ? fault_duplicates(&interval, p).count : 0;
-			check(t, near((double)a.hashed, (double)c.pages / 16, 0.1), "%" PRIu64 " of %zu pages looked at",
-			      (uint64_t)a.hashed, c.pages);
+			double hashed = fmax(1, (double)a.hashed);
+			double duplicates = p ? fault_duplicates(&interval, p).count : 0;
+			check(t, near((double)a.hashed, (double)c.pages / 16, 0.1),
+			      "%" PRIu64 " of %zu pages looked at", (uint64_t)a.hashed, c.pages);
 			/* four standard errors of a share of some 3,750 */
-			check(t, fabs((double)a.duplicate / hashed - KNOWN_OF_TEN / 10.0) < 0.035, "%.1f %% were duplicates",
-			      100 * (double)a.duplicate / hashed);
+			check(t, fabs((double)a.duplicate / hashed - KNOWN_OF_TEN / 10.0) < 0.035,
+			      "%.1f %% were duplicates", 100 * (double)a.duplicate / hashed);
 			check(t, fabs((double)a.zero / hashed - ZERO_OF_TEN / 10.0) < 0.02, "%.1f %% were zero",
 			      100 * (double)a.zero / hashed);
-			check(t, near(duplicates, (double)c.pages * KNOWN_OF_TEN / 10, 0.1), "%.0f new duplicates", duplicates);
+			check(t, near(duplicates, (double)c.pages * KNOWN_OF_TEN / 10, 0.1), "%.0f new duplicates",
+			      duplicates);
 			fault_interval_free(&interval);
 		}
 		check_loss(t, w.probe);
@@ -895,7 +908,8 @@ static void try_collapse(struct test *t, const char *name, struct region r, deed
 	}
 	if (hugepage_open(&probe, &(struct hugepage_options){ .merges = merges_of(engine) }, &t->root, &err)) {
 		check(t, false, "open: %s", err.text);
-	} else if (check(t, merge_until(t, merged_pages(t) + 2 * (int64_t)r.duplicates - r.same, 0), "ksmd merges all")) {
+	} else if (check(t, merge_until(t, merged_pages(t) + 2 * (int64_t)r.duplicates - r.same, 0),
+			 "ksmd merges all")) {
 		begin(&made);
 		wait_done(&made);
 		struct outcome outcome = wait_outcome(probe, made.pid);
@@ -905,8 +919,8 @@ static void try_collapse(struct test *t, const char *name, struct region r, deed
 		      "%" PRIu64 " collapses succeeded, %" PRIu64 " failed", outcome.good, outcome.bad);
 		check(t, !succeeds || facts.totals.located >= 1, "%" PRIu64 " of %" PRIu64 " collapses located",
 		      (uint64_t)facts.totals.located, (uint64_t)facts.totals.collapses);
-		check(t, process.counts.merges_undone == (succeeds && engine ? r.duplicates : 0), "%" PRIu64 " merges undone",
-		      (uint64_t)process.counts.merges_undone);
+		check(t, process.counts.merges_undone == (succeeds && engine ? r.duplicates : 0),
+		      "%" PRIu64 " merges undone", (uint64_t)process.counts.merges_undone);
 		check(t, facts.totals.produced > 0 && !facts.totals.lost, "%" PRIu64 " steps, none lost",
 		      (uint64_t)facts.totals.produced);
 	}
@@ -945,16 +959,18 @@ static void test_splits(struct test *t)
 	engine_fresh("0");
 	set("transparent_hugepage/enabled", "madvise");
 	struct made made = make(&plan);
-	if (hugepage_open(&probe, &(struct hugepage_options){ .merges = MERGE_RECORD_NONE, .splits = true }, &t->root, &err)) {
+	if (hugepage_open(&probe, &(struct hugepage_options){.merges = MERGE_RECORD_NONE, .splits = true}, &t->root,
+			  &err)) {
 		check(t, false, "open: %s", err.text);
 	} else if (check(t, merge_until(t, merged_pages(t) + 2 * (int64_t)r.duplicates, 0), "ksmd merges all")) {
 		hugepage_read(probe, &facts);
 		int64_t counted = vmstat(t, "thp_split_page").number - split.number;
 		check(t, facts.tells_splits == KNOWN && (int64_t)facts.splits.produced == counted && counted > 0,
-		      "%" PRIu64 " splits by ksmd seen, vmstat says %" PRId64, (uint64_t)facts.splits.produced, counted);
+		      "%" PRIu64 " splits by ksmd seen, vmstat says %" PRId64, (uint64_t)facts.splits.produced,
+		      counted);
 		uint64_t account = process_of(probe, made.pid).ksmd_splits;
-		check(t, account == facts.splits.produced - facts.splits.waiting, "%" PRIu64 " on the account of their process",
-		      account);
+		check(t, account == facts.splits.produced - facts.splits.waiting,
+		      "%" PRIu64 " on the account of their process", account);
 	}
 	unmake(&made);
 	hugepage_close(probe);
@@ -1080,8 +1096,11 @@ static void test_tasks(struct test *t)
 					any = value_or(list[i].merge_any, -1);
 				}
 		free(list);
-		check(t, merging == 2 * (int64_t)p.pages && any == (has_prctl ? 1 : -1), "%" PRId64 " merged pages, prctl is %s",
-		      merging, any < 0 ? "absent" : any ? "on" : "off");
+		check(t, merging == 2 * (int64_t)p.pages && any == (has_prctl ? 1 : -1),
+		      "%" PRId64 " merged pages, prctl is %s", merging,
+		      any < 0 ? "absent"
+		      : any   ? "on"
+			      : "off");
 	}
 	tasks_close(probe);
 	unmake(&made);
@@ -1178,8 +1197,8 @@ static void test_costs(struct test *t)
 	} else {
 		merge_until(t, merged_pages(t) + 2 * (int64_t)p.pages, 0);
 		bool ok = program_cost(attach_find(engine_attachment(engine), "merge"), &cost);
-		check(t, ok && cost.runs >= 2 * p.pages && cost.nanoseconds > 0, "%" PRIu64 " runs took %" PRIu64 " ns", cost.runs,
-		      cost.nanoseconds);
+		check(t, ok && cost.runs >= 2 * p.pages && cost.nanoseconds > 0, "%" PRIu64 " runs took %" PRIu64 " ns",
+		      cost.runs, cost.nanoseconds);
 	}
 	if (measuring >= 0)
 		close(measuring);

@@ -33,10 +33,9 @@
 #include "core/known.h"
 #include "probe/attach.h"
 #include "probe/engine.h"
+#include "probe/fault_facts.h"
 #include "sys/proc_tasks.h"
 #include "sys/sysroot.h"
-
-_Static_assert(FAULT_KINDS <= DUTY_KINDS, "the duty cycle has room for all kinds of faults");
 
 struct fault_probe;
 
@@ -74,20 +73,6 @@ struct fault_known {
 	size_t count;
 	struct value faults;			/* pgfault of /proc/vmstat */
 	struct value cow_ksm;			/* likewise */
-};
-
-struct fault_process {
-	pid_t pid;
-	struct duty_process now, horizon;	/* by enum fault_kind; since the last reading, and in the last 10 to 20 s */
-	struct fault_arrivals arrivals;		/* in the horizon */
-	uint64_t in_kernel;			/* of the events seen since the last reading: in system calls */
-};
-
-struct fault_interval {
-	struct duty_total now, horizon;
-	struct fault_process machine;		/* all processes together; pid 0 */
-	struct fault_process *processes;	/* those that had faults in the horizon, in no order */
-	size_t count;
 };
 
 /*

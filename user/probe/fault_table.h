@@ -7,7 +7,12 @@
 #ifndef KSMSCOPE_PROBE_FAULT_TABLE_H
 #define KSMSCOPE_PROBE_FAULT_TABLE_H
 
-#include "probe/fault.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "probe/fault_facts.h"
 
 struct fault_sums {
 	struct duty_process events;

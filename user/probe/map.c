@@ -48,8 +48,8 @@ static int read_batches(const struct map_shape *shape, struct batch *b, map_visi
 
 	for (;;) {
 		__u32 count = b->size;
-		int rc = bpf_map_lookup_batch(shape->fd, first ? NULL : &position, &position, b->keys, b->values, &count,
-					      NULL);
+		int rc = bpf_map_lookup_batch(shape->fd, first ? NULL : &position, &position, b->keys, b->values,
+					      &count, NULL);
 		if (rc == -ENOSPC) {
 			if (b->size >= LARGEST_BATCH || !batch_size(b, shape, b->size * 2))
 				return ENOMEM;

@@ -58,8 +58,9 @@ int tasks_open(struct tasks_probe **ret, struct error *err)
 	probe->ns_per_tick = 1000000000 / sysconf(_SC_CLK_TCK);
 	probe->iterator = attach_find(&probe->attachment, "each_task");
 	if (learn_cpus(&probe->attachment) || attach_start(probe->iterator) != KNOWN) {
+		const char *why = *probe->iterator->why ? probe->iterator->why : "not on this kernel";
 		rc = fail(err, probe->iterator->state == DENIED ? EXIT_NOT_PERMITTED : EXIT_KERNEL_CANNOT,
-			  "iterate over tasks: %s", *probe->iterator->why ? probe->iterator->why : "not on this kernel");
+			  "iterate over tasks: %s", why);
 		tasks_close(probe);
 		return rc;
 	}
