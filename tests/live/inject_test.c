@@ -713,6 +713,9 @@ static uint64_t expected_mask(const struct waiting *waiting)
 	return 1ull << (SIGURG - 1) | (blocks ? 1ull << (SIGUSR1 - 1) : 0);
 }
 
+/* Also a machine that is busy makes calls late; what is late each time isn't the machine. */
+static const char late[] = "it took much longer than its timeout, five times in a row";
+
 static const char *check_waiting(const struct waiting *waiting, pid_t pid)
 {
 	int status = status_of(pid);
@@ -723,13 +726,12 @@ static const char *check_waiting(const struct waiting *waiting, pid_t pid)
 	EXPECT(shared->handled == (uint64_t)waiting->signals, "%llu signals were handled",
 	       (unsigned long long)shared->handled);
 	EXPECT(shared->mask == expected_mask(waiting), "signal mask %llx", (unsigned long long)shared->mask);
-	if (waiting->event == event_none)
-		EXPECT(shared->elapsed_ns >= TIMEOUT_MS * MS && ms < TIMEOUT_MS + TOLERANCE_MS,
-		       "it took %lld ms, not %d", ms, TIMEOUT_MS);
-	return NULL;
+	if (waiting->event != event_none)
+		return NULL;
+	EXPECT(shared->elapsed_ns >= TIMEOUT_MS * MS, "it took only %lld ms", ms);
+	return ms < TIMEOUT_MS + TOLERANCE_MS ? NULL : late;
 }
 
-/* On a busy machine the later ones may find that a call with a timeout has ended, in its time. */
 static const char *inject_while_waiting(const struct waiting *waiting, pid_t pid)
 {
 	bool times_out = waiting->event == event_none;
@@ -737,13 +739,22 @@ static const char *inject_while_waiting(const struct waiting *waiting, pid_t pid
 	for (int i = 0; i < 3; i++) {
 		sleep_ms(times_out ? TIMEOUT_MS / 5 : 1);
 		const char *why = inject_getpid(pid);
-		if (times_out && i > 0 && shared->elapsed_ns >= TIMEOUT_MS * MS)
-			break;
+		if (times_out && shared->elapsed_ns >= TIMEOUT_MS * MS)
+			return i ? NULL : late;	/* it ended in its time */
 		TRY(why);
 		EXPECT(shared->elapsed_ns == 0, "the call ended with the injection: %lld, %s", (long long)shared->result,
 		       strerror(shared->error));
 	}
 	return NULL;
+}
+
+static const char *try_waiting(const struct waiting *waiting)
+{
+	pid_t pid = start(run_waiting);
+	TRY(inject_while_waiting(waiting, pid));
+	sleep_ms(waiting->event == event_none ? 0 : 10);
+	waiting->event(pid);
+	return check_waiting(waiting, pid);
 }
 
 static const char *test_waiting(const struct waiting *waiting)
@@ -754,14 +765,12 @@ static const char *test_waiting(const struct waiting *waiting)
 	if (!file || semaphore < 0)
 		return because("no semaphore or temporary file");
 	flock(fileno(file), LOCK_EX);
-	shared->semaphore = semaphore;
-	shared->file = fileno(file);
-	pid_t pid = start(run_waiting);
-	const char *why = inject_while_waiting(waiting, pid);
-	if (!why) {
-		sleep_ms(waiting->event == event_none ? 0 : 10);
-		waiting->event(pid);
-		why = check_waiting(waiting, pid);
+	const char *why = late;
+	for (int i = 0; i < 5 && why == late; i++) {
+		end_targets();
+		shared->semaphore = semaphore;
+		shared->file = fileno(file);
+		why = try_waiting(waiting);
 	}
 	fclose(file);
 	semctl(semaphore, 0, IPC_RMID);
@@ -1635,7 +1644,8 @@ static bool let_go_soon(pid_t pid)
 static const char *sleeps_right(pid_t pid)
 {
 	static const struct waiting sleep_ = { "", 0, do_nanosleep, event_none, 0, 0, 0 };
-	return check_waiting(&sleep_, pid);
+	const char *why = check_waiting(&sleep_, pid);
+	return why == late ? NULL : why;	/* tried once only; the cases of waiting judge lateness */
 }
 
 static pid_t start_sleeping(void)

@@ -159,9 +159,9 @@ void sleep_look(const struct sysroot *root, pid_t pid, pid_t thread, long number
 		return;
 	if (!read_sched(root, pid, thread, &theirs) || !run_on(last_cpu(root, pid, thread)))
 		return;
-	ret->at_ns = monotonic_ns();
 	if (!read_sched(root, pid, 0, &ours) || ours.exec_start_ns < theirs.exec_start_ns)
 		return;
+	ret->at_ns = monotonic_ns();	/* not before, or a timeout would end early by the time in between */
 	ret->slept_ns = ours.exec_start_ns - theirs.exec_start_ns;
 	ret->switches = theirs.switches;
 	ret->known = true;
