@@ -31,6 +31,8 @@ counted "private mappings of files" --file-private "$file" --file-cow 41 --memfd
 counted "shared memory" --shared 59 --memfd 53 --pairs 31
 counted "a forked family" --pairs 211 --unique 97 --fork 3 --cow 13 --cow-same 11
 counted "a forked family that writes to a huge page" --thp-regions 2 --thp-dup 7 --thp-zero 5 --fork 2 --thp-cow 3
+# Only a child has the huge page whole now, and no other page than its first is its own: pagemap calls all of them so.
+counted "a family whose parent writes to a huge page" --thp-regions 2 --thp-dup 7 --fork 1 --thp-cow-self 3
 counted "a forked family of sparse pages" --holes 503 --zero 19 --fork 2
 counted "all together" --unique 23 --pairs 1009 --copies 307x3 --zero 101 --common 43 --holes 31 \
 	--zeropage-mappings 61 --huge-zeropage-mappings 1 --thp-regions 3 --thp-dup 17 --thp-zero 29 --memfd 53 \

@@ -56,7 +56,7 @@ struct options {
 	unsigned long zeropage, huge_zeropage;
 	unsigned long thp_regions, thp_dup, thp_zero;
 	unsigned long memfd, shared, memfd_cow, file_cow, hugetlb;
-	unsigned long fork, cow, cow_same, thp_cow;
+	unsigned long fork, cow, cow_same, thp_cow, thp_cow_self;
 	unsigned long churn_ms, lifetime;
 	unsigned long mergeable, merge_any, mlock, dontdump, stop;
 	const char *file;
@@ -115,6 +115,7 @@ static const struct row rows[] = {
 	ROW("cow", NUMBER, cow, "unique pages that each child writes, each its own contents"),
 	ROW("cow-same", NUMBER, cow_same, "unique pages that each child writes, all the same contents"),
 	ROW("thp-cow", NUMBER, thp_cow, "pages of the first huge page that each child writes"),
+	ROW("thp-cow-self", NUMBER, thp_cow_self, "the same by the process itself, once it has children"),
 	ROW("lifetime", NUMBER, lifetime, "seconds after which it is killed (900)"),
 	ROW("mergeable", FLAG, mergeable, "madvise(MADV_MERGEABLE) for all that is made"),
 	ROW("merge-any", FLAG, merge_any, "prctl(PR_SET_MEMORY_MERGE)"),
@@ -205,6 +206,8 @@ static struct options parse(int argc, char **argv)
 		die(2, "what is %s?", argv[optind]);
 	if (o.cow + o.cow_same > o.unique)
 		die(2, "--cow and --cow-same write pages of --unique, which are too few");
+	if (o.thp_cow_self && !o.fork)
+		die(2, "--thp-cow-self needs --fork");
 	if (o.file_cow && !o.file)
 		die(2, "--file-cow needs --file-private");
 	if (o.stop && o.volatile_pages)
@@ -507,6 +510,9 @@ static void make_children(struct made *m)
 	}
 	close(ready[0]);
 	close(ready[1]);
+	for (unsigned long i = 0; i < o->thp_cow_self; i++)
+		fill(m, m->thp + i * m->page, o->seed, COW, (o->fork << 32) + i);
+	count(m, o->thp_cow_self, o->thp_cow_self);
 	count(m, o->fork * (o->cow + o->cow_same + o->thp_cow),
 	      o->fork * (o->cow + o->thp_cow) + (o->fork ? o->cow_same : 0));
 }

@@ -39,6 +39,7 @@ counts "a private mapping of a file" --file-private "$(command -v bash)" --file-
 counts "children without a write" --pairs 211 --fork 3
 counts "children that write" --unique 97 --pairs 31 --fork 3 --cow 13 --cow-same 11
 counts "children that write to a huge page" --thp-regions 2 --thp-dup 7 --fork 2 --thp-cow 3
+counts "a parent that writes to a huge page" --thp-regions 2 --thp-dup 7 --fork 1 --thp-cow-self 3
 counts "shared memory" --shared 59 --memfd 53 --unique 3
 counts "all together" --unique 23 --pairs 1009 --copies 307x3 --zero 101 --common 43 --holes 31 --zeropage-mappings 61 \
 	--thp-regions 3 --thp-dup 17 --thp-zero 29 --memfd 53 --shared 59 --memfd-cow 37 --fork 2 --cow 5 --cow-same 7

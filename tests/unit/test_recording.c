@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Recordings: whole, torn at every byte, damaged at every byte, and what is none. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +9,7 @@
 #include <unistd.h>
 
 #include "gather/recording.h"
-
-#include <cmocka.h>	/* last: its macro fail() would replace ours */
+#include "tests/unit/unit.h"
 
 #define KIND "test/1"
 #define SAMPLES 9

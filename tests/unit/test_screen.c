@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The display as a pure function: properties at all sizes, keys and what they do. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,8 +8,7 @@
 #include "screen/draw.h"
 #include "screen/format.h"
 #include "screen/spark.h"
-
-#include <cmocka.h>	/* last: its macro fail() would replace ours */
+#include "tests/unit/unit.h"
 
 /* ---- made moments ---- */
 

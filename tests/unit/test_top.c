@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* What follows from two moments, by hand and by properties. */
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +9,7 @@
 #include "core/top_model.h"
 #include "core/top_pack.h"
 #include "out/top.h"
-
-#include <cmocka.h>	/* last: its macro fail() would replace ours */
+#include "tests/unit/unit.h"
 
 #define SECOND 1000000000ll
 #define PAGE 4096
