@@ -34,8 +34,11 @@ class Terminal:
         self.screen = pyte.Screen(width, height)
         self.stream = pyte.ByteStream(self.screen)
         self.raw = b""
-        self.child = pexpect.spawn(command, list(arguments), dimensions=(height, width), env=env, timeout=20)
+        # it waits until the terminal's settings are known
+        self.child = pexpect.spawn("/bin/sh", ["-c", 'read go; exec "$@"', "sh", command, *arguments],
+                                   dimensions=(height, width), env=env, timeout=20, echo=False)
         self.before = termios.tcgetattr(self.child.child_fd)
+        self.child.send("\n")
 
     def read(self, seconds=0.05):
         try:
@@ -116,8 +119,9 @@ def at_the_end(width, height, **options):
 
 def screens():
     pages = [("80x24", 80, 24, ""), ("200x60", 200, 60, ""), ("tree", 100, 40, "t"), ("users", 100, 30, "tt"),
-             ("guests", 100, 30, "ttt"), ("help", 100, 30, "?"), ("missing", 100, 30, "m"), ("sort", 100, 30, "s"),
-             ("detail", 100, 30, "\r"), ("filter", 80, 24, "fguni\r"), ("40x12", 40, 12, ""), ("20x5", 20, 5, "")]
+             ("guests", 100, 30, "ttt"), ("help", 100, 30, "?"), ("missing", 100, 30, "m"),
+             ("sort", 100, 30, "s"), ("detail", 100, 30, "\r"), ("filter", 80, 24, "fguni\r"),
+             ("40x12", 40, 12, ""), ("20x5", 20, 5, "")]
     for name, width, height, keys in pages:
         terminal = Terminal(width, height)
         terminal.read(5)
@@ -220,8 +224,9 @@ def stopping():
     terminal.press("q")
     terminal.press("echo ba''ck $?\r")
     back = terminal.wait("back 0")
-    wrong = [what for what, done in (("shown", shown), ("stopped", stopped), ("screen left", left), ("shown again", again),
-                                     ("back in the shell", back)) if not done]
+    steps_done = (("shown", shown), ("stopped", stopped), ("screen left", left), ("shown again", again),
+                  ("back in the shell", back))
+    wrong = [what for what, done in steps_done if not done]
     result("^Z and fg", f"not {wrong[0]}: {terminal.text()}" if wrong else None)
     terminal.close()
 

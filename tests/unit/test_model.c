@@ -457,9 +457,15 @@ static void test_scan_time(void **state)
 	assert_true(doctor_scan_seconds(&e, 1000) < 0);
 	e.knob[KNOB_PAGES_TO_SCAN] = value_of(100);
 	e.knob[KNOB_SLEEP_MILLISECS] = value_of(20);
-	/* 64 GiB at the defaults: about 56 minutes */
+	/* 64 GiB at the defaults: 56 minutes of naps, and three of work */
 	double seconds = doctor_scan_seconds(&e, 16777216);
-	assert_true(seconds > 55 * 60 && seconds < 58 * 60);
+	assert_true(seconds > 58.5 * 60 && seconds < 59.5 * 60);
+	e.knob[KNOB_PAGES_TO_SCAN] = value_of(1000000);
+	e.knob[KNOB_SLEEP_MILLISECS] = value_of(0);
+	seconds = doctor_scan_seconds(&e, 262144);	/* 6.7 to 7.0 µs a page were measured */
+	assert_true(seconds > 6.5e-6 * 262144 && seconds < 7.1e-6 * 262144);
+	assert_true(doctor_scan_seconds(&e, 16) == 16 * 1.1e-6);
+	assert_true(doctor_scan_seconds(&e, 0) == 0);
 	e.knob[KNOB_ADVISOR_MODE] = value_of(ADVISOR_SCAN_TIME);
 	e.knob[KNOB_ADVISOR_TARGET_SCAN_TIME] = value_of(200);
 	assert_true(doctor_scan_seconds(&e, 16777216) == 200);

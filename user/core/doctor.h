@@ -19,8 +19,8 @@ const char *reason_name(enum reason_code code);
 
 /*
  * Seconds for one scan of `pages` pages at the engine's present pace: batches
- * of pages_to_scan, each followed by sleep_millisecs, at about 1.1 µs of work
- * per page (docs/model.md); the advisor's target time where it is on. < 0
+ * of pages_to_scan, each followed by sleep_millisecs, and ksmd's work on each
+ * page, 1.1 µs or more with their number (docs/model.md); the advisor's target time where it is on. < 0
  * where the engine is not running or its pace is not known.
  */
 double doctor_scan_seconds(const struct engine *engine, uint64_t pages);

@@ -5,8 +5,9 @@
  *
  * One entry per physical frame, however many mappings it has. An extent says
  * which frames a run of virtual pages maps; the first extent that meets a
- * frame owns it, later ones are aliases. 14 bytes per frame and 16 per extent:
- * the budget of a look is 16 bytes per frame (docs/model.md, "Memory").
+ * frame owns it, later ones are aliases. 9 bytes per frame and 12 per extent,
+ * so that with the tally's own a look stays within 16 bytes per frame
+ * (docs/model.md, "Memory").
  *
  * Assumes at most 2^32 - 2 frames (16 TiB of 4 KiB pages) in one look.
  */

@@ -62,8 +62,8 @@ struct area {
 /* Everything KSM counts for one process, by name of /proc/PID/ksm_stat. */
 struct task_ksm {
 	struct value rmap_items, zero_pages, merging_pages, profit_bytes;
-	struct value merge_any;		/* prctl(PR_SET_MEMORY_MERGE) is on; 6.18+ */
-	struct value mergeable;		/* has a VM_MERGEABLE mapping; 6.18+ */
+	struct value merge_any;		/* prctl(PR_SET_MEMORY_MERGE) is on; after 6.12 (3ab76c767bc7) */
+	struct value mergeable;		/* has a VM_MERGEABLE mapping; after 6.12, likewise */
 };
 
 struct task {
