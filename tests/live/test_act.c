@@ -728,6 +728,32 @@ static bool wait_for_run(const struct test *t, int64_t run)
 	return false;
 }
 
+/* What a terminal or a service manager sends to everything does not end it, and an undo waits while it restores. */
+static void guardian_apart(struct test *t, const struct settings *odd)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct made m = make(t, false);
+	struct steps s = { 0 };
+	add_madvise(&s, &m, m.start, m.end);
+	add_engine(t, &s);
+	pid_t pid = start_applying(t, &s);
+	check(t, wait_for_run(t, 1), "it is carried out");
+	pid_t guardian = guardian_of(t, pid);
+	check(t, guardian > 0 && getsid(guardian) == guardian, "the guardian has a session of its own");
+	for (size_t i = 0; guardian > 0 && i < sizeof(signals) / sizeof(signals[0]); i++)
+		kill(guardian, signals[i]);
+	pause_ms(20);
+	check(t, start_ticks_of(&t->root, guardian) != 0, "signals do not end it");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	struct undo_report report = undo(t, 0);
+	check(t, report.count == 0, "an undo waits for it, and finds nothing left to do");
+	check_settings(t, odd);
+	check_untouched(t, &m);
+	check(t, journals(t) == 0, "no journal is left");
+	unmake(&m);
+}
+
 static void both_killed(struct test *t, const struct settings *odd)
 {
 	struct made m = make(t, false);
@@ -1029,6 +1055,7 @@ static const struct {
 	{ "twice", twice },
 	{ "killed anywhere", killed_anywhere },
 	{ "guardian killed", guardian_killed },
+	{ "guardian apart", guardian_apart },
 	{ "both killed", both_killed },
 	{ "foreign change", foreign_change },
 	{ "advisor", advisor },
