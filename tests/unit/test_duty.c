@@ -345,6 +345,27 @@ static void test_nothing_seen_claims_nothing(void **state)
 	assert_true(e.low == 0 && e.high > 100);	/* three expected in the window at most: 3 · 0.975 / 0.025 */
 }
 
+/*
+ * Five windows that saw four events each, alike by chance: single events still
+ * scatter. 20 were seen in an eighth of the time, 140 ± 1.96 · √(140 · (1 + 140 / 20)) are to come.
+ */
+static void test_alike_windows_are_not_certain(void **state)
+{
+	struct duty_total total = { .seconds = 1, .machine = -1 };
+	struct duty_process process = { .all = -1 };
+	struct duty_window window = { .seconds = 0.025 };
+	uint64_t counts[DUTY_KINDS] = { [COW] = 4 };
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		duty_add_window(&total, &window);
+		duty_add_counts(&process, &window, counts);
+	}
+	struct duty_estimate e = of_one_interval(&process, &total);
+	assert_true(fabs(e.count - 160) < 1e-9);
+	assert_true(fabs(e.low - (160 - 65.6)) < 0.1 && fabs(e.high - (160 + 65.6)) < 0.1);
+}
+
 static void test_sums_add_up(void **state)
 {
 	struct duty_window window[2] = { { .seconds = 0.1, .machine = 5 }, { .seconds = 0.3, .machine = 2 } };
@@ -407,6 +428,7 @@ int main(void)
 		cmocka_unit_test(test_beginnings),
 		cmocka_unit_test(test_looking_all_the_time_is_exact),
 		cmocka_unit_test(test_nothing_seen_claims_nothing),
+		cmocka_unit_test(test_alike_windows_are_not_certain),
 		cmocka_unit_test(test_sums_add_up),
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_patience),
