@@ -742,8 +742,8 @@ static const char *inject_while_waiting(const struct waiting *waiting, pid_t pid
 		if (times_out && shared->elapsed_ns >= TIMEOUT_MS * MS)
 			return i ? NULL : late;	/* it ended in its time */
 		TRY(why);
-		EXPECT(shared->elapsed_ns == 0, "the call ended with the injection: %lld, %s", (long long)shared->result,
-		       strerror(shared->error));
+		EXPECT(shared->elapsed_ns == 0, "the call ended with the injection: %lld, %s",
+		       (long long)shared->result, strerror(shared->error));
 	}
 	return NULL;
 }
