@@ -23,11 +23,12 @@ def result(name, why=None):
     print(f"ok - {name}" if why is None else f"not ok - {name}: {why}", flush=True)
 
 
+# screen-256color, since pyte does not know how xterm repeats a character
 class Terminal:
     """A program on a terminal of a size, and what is to be seen there."""
 
     def __init__(self, width, height, arguments=("--replay", RECORDING), command=PROGRAM, **environment):
-        env = dict(os.environ, TERM="xterm-256color", TZ="UTC", LC_ALL="C.UTF-8", **environment)
+        env = dict(os.environ, TERM="screen-256color", TZ="UTC", LC_ALL="C.UTF-8", **environment)
         env.pop("NO_COLOR", None)
         # a signal that is sent is no fault to report
         env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":handle_segv=0:handle_abort=0"

@@ -755,8 +755,11 @@ static void test_spark(void **state)
 	assert_int_equal(f.canvas.cells[2].glyph, ' ');
 	assert_int_equal(f.canvas.cells[3].glyph, ' ');
 	assert_int_equal(f.canvas.cells[4].glyph, 0x2581);
-	assert_int_equal(f.canvas.cells[6].glyph, 0x2588);
+	assert_int_equal(f.canvas.cells[6].glyph, 0x2587);
 	assert_int_equal(f.canvas.cells[7].glyph, ' ');
+	put_spark(span_at(&f.canvas, 0, 0, 8), ROLE_SPARK, values, 5, true);
+	assert_int_equal(f.canvas.cells[4].glyph, 0x2581);
+	assert_int_equal(f.canvas.cells[6].glyph, 0x2588);
 	fenced_end(&f);
 	fenced_begin(&f, 10, 1, false);
 	put_bar(span_at(&f.canvas, 0, 0, 10), ROLE_SPARK, 0.31);

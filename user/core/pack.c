@@ -34,7 +34,8 @@ void pack_double(struct text *out, double number)
 void pack_bytes(struct text *out, const void *bytes, size_t length)
 {
 	pack_u64(out, length);
-	text_add(out, bytes, length);
+	if (length)
+		text_add(out, bytes, length);
 }
 
 void pack_string(struct text *out, const char *string)

@@ -79,7 +79,8 @@ static int put_setting(struct span span, const struct display *d, enum field f, 
 
 	if (q.known != KNOWN)
 		return 0;
-	snprintf(text, sizeof(text), fmt, brief_meter(f, q).text);
+	bool whole = (fields[f].unit == UNIT_PAGES || fields[f].unit == UNIT_COUNT) && q.value < 100000;
+	snprintf(text, sizeof(text), fmt, whole ? show_count((uint64_t)q.value).text : brief_meter(f, q).text);
 	if (text_columns(text) + 3 > span.width)
 		return 0;
 	return 3 + put(span_after(span, 3), ROLE_DIM, text);
@@ -146,7 +147,7 @@ static void note_error(const struct display *d, struct meter_text *t, enum field
 	struct quantity q = host(d, f);
 	double share = fmax(q.high - q.value, q.value - q.low) / q.value;
 	if (quantity_uncertain(q, 0.005) && share < 10)
-		note(t, "±%.0f %%", 100 * share);
+		note(t, "error %.0f %%", 100 * share);
 }
 
 static void fill_saved(const struct display *d, struct meter_text *t)

@@ -15,7 +15,8 @@ static void find_range(const float *values, size_t count, bool relative, float *
 		high = fmaxf(high, values[i]);
 	}
 	*ret_low = relative ? low : fminf(low, 0);
-	*ret_high = relative ? high : fmaxf(high, 0);
+	/* a line that stays at its height is no wall */
+	*ret_high = relative ? high : fmaxf(high, 0) * 1.25f;
 }
 
 void put_spark(struct span span, enum role role, const float *values, size_t count, bool relative)

@@ -67,11 +67,14 @@ size_t view_settle_page(struct view *v, size_t lines, size_t page_rows, bool cho
 
 /* ---- columns ---- */
 
+/* Room for the names in a tree, which are indented. */
+#define TREE_COLUMNS 32
+
 /* Fields that are shown without being asked for, best rank first, as far as there is room beside the command. */
-static size_t usual_columns(int width, enum field ret[PROC_FIELDS])
+static size_t usual_columns(int width, bool tree, enum field ret[PROC_FIELDS])
 {
 	bool taken[PROC_FIELDS] = { false };
-	int room = width - (int)fields[PROC_COMM].width;
+	int room = width - (tree ? TREE_COLUMNS : (int)fields[PROC_COMM].width);
 	size_t count = 0;
 
 	for (unsigned int rank = 1; rank <= PROC_FIELDS && room >= 0; rank++) {
@@ -113,7 +116,7 @@ size_t view_columns(const struct view *v, int width, enum field ret[PROC_FIELDS]
 	size_t count = 0, have = all_columns(v, all);
 
 	if (!v->columns_count && !v->first_column)
-		return usual_columns(width, ret);
+		return usual_columns(width, v->tree != GROUP_NONE, ret);
 	size_t from = (size_t)v->first_column < have ? (size_t)v->first_column : have - 1;
 	for (size_t i = from; i < have; i++) {
 		width -= (int)fields[all[i]].width + 1;
@@ -266,7 +269,7 @@ static enum view_request choose_sort(const struct at_key *k)
 static enum view_request choose_columns(const struct at_key *k)
 {
 	if (!k->view->columns_count)
-		k->view->columns_count = usual_columns(100, k->view->columns);
+		k->view->columns_count = usual_columns(100, false, k->view->columns);
 	return open_page(k, PAGE_COLUMNS);
 }
 
