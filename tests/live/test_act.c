@@ -393,7 +393,7 @@ static void converge(struct test *t, struct act *act, int64_t pages)
 	check(t, !rc && p.converged, "converged in %.1f s, %" PRId64 " scans, ksmd %.2f s %s", p.seconds, p.full_scans,
 	      p.ksmd_seconds, err.text);
 	check(t, p.gained_pages == pages, "gained %" PRId64 " of %" PRId64 " pages", p.gained_pages, pages);
-	check(t, reports >= 1 && reports >= p.seconds * 3 && reports <= p.seconds * 5 + 2, "%u reports", reports);
+	check(t, reports >= 1 && reports >= p.seconds * 2 && reports <= p.seconds * 5 + 2, "%u reports", reports);
 	check(t, p.ksmd_seconds >= 0, "ksmd's CPU time is known");
 }
 
