@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/history.h"
+#include "core/pack.h"
 #include "core/top_group.h"
 #include "core/top_model.h"
 #include "core/top_pack.h"
@@ -702,6 +703,35 @@ static void test_pack_round_trip(void **state)
 	}
 }
 
+static void test_numbers_packed(void **state)
+{
+	static const int64_t numbers[] = { 0, 1, -1, 63, 64, -64, -65, 127, 128, INT32_MAX, INT64_MAX, INT64_MIN };
+	static const unsigned char endless[] = { 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x01 };
+	struct text out = { 0 };
+	(void)state;
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		pack_i64(&out, numbers[i]);
+		pack_double(&out, (double)numbers[i] / 3);
+	}
+	struct unpack in = { (unsigned char *)out.bytes, (unsigned char *)out.bytes + out.length, false };
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		assert_true(unpack_i64(&in) == numbers[i]);
+		assert_true(unpack_double(&in) == (double)numbers[i] / 3);
+	}
+	assert_false(in.failed);
+	assert_true(in.at == in.end);
+	unpack_u64(&in);
+	assert_true(in.failed);
+	/* it goes on behind the end, or without one */
+	in = (struct unpack){ endless + 9, endless + 10, false };
+	assert_int_equal(unpack_u64(&in), 0);
+	assert_true(in.failed && in.at == in.end);
+	in = (struct unpack){ endless, endless + sizeof(endless), false };
+	unpack_u64(&in);
+	assert_true(in.failed);
+	text_free(&out);
+}
+
 /* Cut anywhere, or with any byte changed: refused or a sample, never a crash, never a task out of order. */
 static void test_unpack_of_rubbish(void **state)
 {
@@ -805,6 +835,7 @@ int main(void)
 		cmocka_unit_test(test_history),
 		cmocka_unit_test(test_history_is_bounded),
 		cmocka_unit_test(test_pack_round_trip),
+		cmocka_unit_test(test_numbers_packed),
 		cmocka_unit_test(test_unpack_of_rubbish),
 		cmocka_unit_test(test_unpack_of_another_version),
 		cmocka_unit_test(test_csv),
