@@ -234,7 +234,7 @@ static void test_failed_sketch_is_refused(void **state)
 
 /*
  * Binomial(n, 0.95) leaves [lowest, highest] with a probability below 1/1000 on
- * each side: a coverage that is what it says fails one such check in 500.
+ * each side: a coverage that is what it says fails less than one such check in 500.
  */
 static bool is_coverage(uint32_t covered, uint32_t n)
 {
