@@ -21,7 +21,7 @@ bounded() {
 }
 
 bounded "1 GiB of unique pages" --unique 262147
-bounded "1 GiB of pairs" --pairs 131071
-bounded "512 MiB of huge pages" --thp-regions 256 --thp-dup 101 --thp-zero 11
+bounded "256 MiB of pairs" --pairs 32771
+bounded "256 MiB of huge pages" --thp-regions 128 --thp-dup 101 --thp-zero 11
 bounded "a forked family of 512 MiB" --unique 131071 --fork 3 --cow 10007
-bounded "every other page untouched" --holes 131071
+bounded "every other page untouched, 256 MiB" --holes 65537
