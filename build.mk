@@ -121,6 +121,7 @@ check-run: deps-install
 bench-run: deps-install
 	$(MAKE) --no-print-directory programs tests
 	$(BUILD)/tests/bench_content
+	$(BUILD)/tests/bench_probe
 
 study-run: $(STUDY)
 	tests/study/study.sh $(BUILD)
