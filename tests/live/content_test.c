@@ -16,6 +16,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -567,6 +568,57 @@ static void taken_away(struct test *t)
 	content_close(t->content);
 }
 
+static double cpu_time(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/* A pass of the sampler, which probes every page and hashes one in sixteen, against hashing every page. In pairs. */
+static void probe_cost(struct test *t)
+{
+	enum { PAIRS = 9, COUNT = 8 * CONTENT_BATCH };
+	char *memory = map(COUNT * t->page_bytes);
+	struct looked l = looked_new(COUNT);
+	enum probe_state *state = calloc(COUNT, sizeof(*state));
+	double ratios[PAIRS];
+	struct error err = { 0 };
+
+	if (content_open(&t->content, READER_DIRECT_MAP, NULL, &err) || !content_probes_in_place(t->content)) {
+		skip(t, "a pass with the probe costs at most half", "no probe in place");
+	} else {
+		bool ok = true;
+		/* half of it in base pages, half in huge ones where the kernel gives them: scattered frames cost most */
+		madvise(memory, COUNT / 2 * t->page_bytes, MADV_NOHUGEPAGE);
+		madvise(memory + COUNT / 2 * t->page_bytes, COUNT / 2 * t->page_bytes, MADV_HUGEPAGE);
+		fill(t, memory, COUNT, 12);
+		frames_of(t, getpid(), memory, COUNT, l.pages);
+		for (int pair = 0; pair < PAIRS; pair++) {
+			double begin = cpu_time();
+			ok = !content_hash(t->content, getpid(), l.pages, COUNT, l.hashes, l.read, &err) && ok;
+			double whole = cpu_time();
+			ok = content_probe(t->content, getpid(), l.pages, COUNT, l.hashes, state) &&
+			     !content_hash(t->content, getpid(), l.pages, COUNT / 16, l.hashes, l.read, &err) && ok;
+			ratios[pair] = (cpu_time() - whole) / (whole - begin);
+		}
+		qsort(ratios, PAIRS, sizeof(ratios[0]), by_value);
+		result(t, "a pass with the probe costs at most half", ok && ratios[PAIRS / 2] <= 0.5, "%.2f",
+		       ratios[PAIRS / 2]);
+		printf("# a pass with the probe, of hashing every page: %.2f\n", ratios[PAIRS / 2]);
+	}
+	content_close(t->content);
+	munmap(memory, COUNT * t->page_bytes);
+	free(state);
+	looked_free(&l);
+}
+
 /* Kernels before 6.17 can't read lines in place: each is copied, and the probes are the same. */
 static void old_kernel(struct test *t)
 {
@@ -673,6 +725,7 @@ int main(void)
 	t.kind = READER_DIRECT_MAP;
 	check_reader(&t);
 	old_kernel(&t);
+	probe_cost(&t);
 	taken_away(&t);
 	distrust(&t);
 	t.reader = "copying";

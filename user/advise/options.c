@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "act/apply.h"
+#include "core/sketch.h"
 
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const readers[] = { "auto", "direct-map", "copy", NULL };
@@ -31,6 +32,16 @@ static int check(const struct advise_options *o, struct error *err)
 		return fail(err, EXIT_USAGE, "--uid %llu: no such uid", (unsigned long long)o->uid);
 	if (o->settle_seconds > 86400 || o->for_seconds > 86400)
 		return fail(err, EXIT_USAGE, "--settle and --for take at most a day (86400 seconds)");
+	if (o->exact && (o->has_theta || o->has_memory))
+		return fail(err, EXIT_USAGE, "--exact looks at every page: --sample and --memory don't go with it");
+	if (o->apply && o->has_theta)
+		return fail(err, EXIT_USAGE, "--apply needs an exact look: a sample can't tell which mappings are worth it");
+	if (o->has_theta && !(o->theta > 0 && o->theta <= 1))
+		return fail(err, EXIT_USAGE, "--sample takes a share above 0 and at most 100%%");
+	if (o->has_memory && o->memory_bytes < SKETCH_MIN_BYTES)
+		return fail(err, EXIT_USAGE, "--memory: a table needs at least %zu KiB", SKETCH_MIN_BYTES >> 10);
+	if (o->has_budget && !(o->budget > 0 && o->budget <= 1))
+		return fail(err, EXIT_USAGE, "--budget takes a share above 0 and at most 100%%");
 	if (o->ksmd_cpu <= 0 || o->ksmd_cpu > 0.95)
 		return fail(err, EXIT_USAGE, "--cpu takes a share above 0 and at most 95%%");
 	return 0;
@@ -48,7 +59,13 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		{ "uid", 'u', "U", "processes with this effective uid", .number = &o->uid, .given = &o->has_uid },
 		{ "all", 'a', NULL, "every process", .flag = &o->all },
 		{ .name = "How to look" },
-		{ "exact", 'e', NULL, "look at every page (what is done today in any case)", .flag = &o->exact },
+		{ "exact", 'e', NULL, "look at every page (default below 4G of memory, and with --apply)", .flag = &o->exact },
+		{ "sample", 0, "SHARE", "keep this share of the contents and estimate (default from 4G on: 1/16, 0.0625)",
+		  .ratio = &o->theta, .given = &o->has_theta },
+		{ "memory", 0, "SIZE", "for the table of the sample (default 16M); the share is halved when it is full",
+		  .bytes = &o->memory_bytes, .given = &o->has_memory },
+		{ "budget", 0, "SHARE", "of one CPU that looking may take, as 1% (default: all it can get)",
+		  .ratio = &o->budget, .given = &o->has_budget },
 		{ "settle", 's', "SECONDS", "look twice, so far apart; 0: once (default 1)",
 		  .seconds = &o->settle_seconds },
 		{ "reader", 0, "WHICH", "auto, direct-map or copy (default auto)", .choice = &o->reader,
@@ -97,6 +114,13 @@ struct target advise_target(const struct advise_options *o)
 {
 	return (struct target){ .pids = o->pids.pids, .pids_count = o->pids.count, .comm = o->comm,
 				.cgroup = o->cgroup, .by_uid = o->has_uid, .uid = o->uid, .all = o->all };
+}
+
+enum look_mode advise_look_mode(const struct advise_options *o)
+{
+	if (o->exact || o->apply)
+		return LOOK_EXACT;
+	return o->has_theta ? LOOK_SAMPLED : LOOK_AUTO;
 }
 
 enum reader_kind advise_reader(const struct advise_options *o)

@@ -14,9 +14,10 @@ struct advise_options {
 	struct pid_option pids;
 	const char *comm, *cgroup, *sysroot, *state_dir;
 	uint64_t uid;
-	double settle_seconds, for_seconds, ksmd_cpu;
+	double settle_seconds, for_seconds, ksmd_cpu, theta, budget;
+	uint64_t memory_bytes;
 	int format, reader, opt_in;
-	bool has_uid, all, exact, apply, undo, dry_run, cross_domains, verbose, no_color;
+	bool has_uid, has_theta, has_memory, has_budget, all, exact, apply, undo, dry_run, cross_domains, verbose, no_color;
 };
 
 /* Parse and check what belongs together. *ret is ready to be used when PARSED_GO comes back. */
@@ -25,6 +26,8 @@ int advise_options_parse(struct advise_options *ret, int argc, char **argv, enum
 void advise_options_free(struct advise_options *options);
 
 struct target advise_target(const struct advise_options *options);
+/* --apply needs to know single mappings, so it looks at every page. */
+enum look_mode advise_look_mode(const struct advise_options *options);
 enum reader_kind advise_reader(const struct advise_options *options);
 
 #endif

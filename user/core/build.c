@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/build_sampled.h"
 #include "core/doctor.h"
 #include "core/granularity.h"
 #include "core/sharing.h"
@@ -17,7 +18,6 @@
 static void count_frames(struct frame_counts *c, const struct sample *s)
 {
 	const uint8_t *flags = frame_flags_of(&s->frames);
-	uint64_t merged_mappings = 0;
 
 	c->candidate = frame_count(&s->frames);
 	for (uint32_t i = 0; i < frame_count(&s->frames); i++) {
@@ -30,15 +30,7 @@ static void count_frames(struct frame_counts *c, const struct sample *s)
 		c->unread += !!(f & FRAME_UNREAD);
 		c->multi += (f & FRAME_MULTI) && !(f & FRAME_MERGED);
 	}
-	for (size_t a = 0; a < s->areas_count; a++) {
-		const struct area *area = &s->areas[a];
-		if (area->class != AREA_CANDIDATE)
-			c->not_mergeable[area->class] += area->present_pages;
-		c->file_pages += area->file_pages;
-		c->zero_page_mappings += area->zero_page_pages;
-		merged_mappings += area->merged_pages;
-	}
-	c->saved_now = merged_mappings > c->merged ? merged_mappings - c->merged : 0;
+	build_count_areas(c, s);
 }
 
 /* S = Σ (c - 1), and S_cap = Σ (c - ⌈c/M⌉) over contents with c copies. */
@@ -275,7 +267,9 @@ int model_build(struct model *m, struct sample *s)
 	m->processes = calloc(s->tasks_count + 1, sizeof(*m->processes));
 	m->mappings = calloc(s->areas_count + 1, sizeof(*m->mappings));
 	m->worthwhile = calloc(s->areas_count + 1, sizeof(*m->worthwhile));
-	int rc = m->processes && m->mappings && m->worthwhile ? count_everything(m, s, &t) : -ENOMEM;
+	int rc = -ENOMEM;
+	if (m->processes && m->mappings && m->worthwhile)
+		rc = s->sampled ? build_sampled(m, s) : count_everything(m, s, &t);
 	tally_free(&t);
 	if (!rc) {
 		count_exposure(m, s);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "core/sampled.h"
 
 /* A pace below this is worth a word: half an hour until anything merges. */
 #define SLOW_SECONDS 1800
@@ -306,6 +307,10 @@ static void sum_areas(struct doctor *d)
 		d->sum.duplicates += c->duplicates;
 		d->sum.huge += c->huge;
 		d->sum.is_volatile += c->is_volatile;
+	}
+	if (s->sampled) {
+		d->sum.duplicates = d->counts->attributed_high;		/* none only where even that is none */
+		d->sum.huge = s->sampled->tasks[d->task - s->tasks].huge;
 	}
 }
 

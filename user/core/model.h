@@ -37,6 +37,7 @@ struct duplicate_counts {
 	uint64_t between_processes;	/* the rest */
 	uint64_t capped;		/* with max_page_sharing mappings to a merged frame */
 	uint64_t zero;			/* of `frames`, copies of the zero page */
+	uint64_t inside_low, inside_high;	/* 95 % interval of inside_domains, where sampled */
 	uint64_t inside_domains;	/* freed by merging only inside each trust domain */
 	uint64_t mergeable;		/* in worthwhile mappings, inside domains, capped: what the engine's settings give */
 };
@@ -53,6 +54,8 @@ struct owner_counts {
 	uint64_t candidate;		/* distinct frames mapped by this owner */
 	uint64_t distinct;
 	uint64_t self_duplicates;	/* candidate - distinct */
+	uint64_t self_low, self_high;	/* 95 % intervals, where sampled */
+	double attributed_low, attributed_high;
 	double attributed_frames;	/* its share of all duplicates; shares add up to duplicates.frames */
 };
 
@@ -107,6 +110,13 @@ struct exposure {
 
 struct model {
 	bool complete;			/* nothing is missing */
+	/*
+	 * From a sample of contents: nobody knows of single mappings, so of these,
+	 * of `granularity`, `domains`, all pairs, what is volatile or mergeable,
+	 * and net_part_bytes, nothing is known. Frame counts are exact all the same.
+	 */
+	bool sampled;
+	double theta;			/* share of the contents that were kept */
 	struct frame_counts frames;
 	struct duplicate_counts duplicates;
 	int64_t net_bytes;		/* saved less metadata, with all candidates tracked */

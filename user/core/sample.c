@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sampled.h"
+
 const char *area_class_name(enum area_class class)
 {
 	static const char *const names[AREA_CLASSES] = { "candidate", "shared", "hugetlb", "dax", "device", "special" };
@@ -25,6 +27,7 @@ void sample_free(struct sample *s)
 	free(s->names);
 	free(s->missing);
 	frame_table_free(&s->frames);
+	sampled_free(s->sampled);
 	memset(s, 0, sizeof(*s));
 }
 

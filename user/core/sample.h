@@ -119,9 +119,12 @@ struct engine {
 	struct value cow_ksm;		/* /proc/vmstat: COW breaks of merged pages */
 };
 
+struct sampled;
+
 struct sample {
 	int64_t time_ns;		/* CLOCK_REALTIME at the start */
 	double seconds;			/* how long the look took */
+	double cpu_seconds;		/* of that, on a CPU: the looks alone, without loading the reader */
 	double settle_seconds;		/* distance of the two looks; 0: one look */
 	enum reader_kind reader;
 	const char *reader_why;		/* why it is not the direct map; NULL where it is, or was not asked for; static */
@@ -134,6 +137,7 @@ struct sample {
 	struct area *areas;		/* by task, ascending address */
 	size_t areas_count;
 	struct frame_table frames;
+	struct sampled *sampled;	/* a look that sampled contents; NULL: every frame is in `frames` (sampled.h) */
 	char *names;			/* NUL-terminated strings; offset 0 is "" */
 	size_t names_length;
 

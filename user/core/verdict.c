@@ -50,6 +50,21 @@ static void give_merge(struct model *m, const struct sample *s, uint64_t all)
 	     crosses);
 }
 
+/* Which mappings are worth it is not known: everything, inside trust domains, against the metadata of everything. */
+static void give_sampled(struct model *m, const struct sample *s, uint64_t all)
+{
+	int64_t page = s->machine.page_bytes, metadata = m->candidate_pages * RMAP_ITEM_BYTES;
+	int64_t net = (int64_t)m->duplicates.inside_domains * page - metadata;
+	int64_t low = (int64_t)m->duplicates.inside_low * page - metadata;
+	int64_t high = (int64_t)m->duplicates.inside_high * page - metadata;
+	bool leave = net <= 0 || net < all * LEAVE_SHARE;
+
+	give(m, leave ? VERDICT_LEAVE : VERDICT_MERGE,
+	     "%s it: merging everything inside trust domains %s about %s net (95 %%: %s to %s), of %s looked at.",
+	     leave ? "Leave" : "Merge", leave ? "would save" : "saves", show_bytes(net).text, show_bytes(low).text,
+	     show_bytes(high).text, show_bytes(all).text);
+}
+
 void verdict_give(struct model *m, const struct sample *s)
 {
 	uint64_t all = m->frames.candidate * s->machine.page_bytes;
@@ -60,6 +75,8 @@ void verdict_give(struct model *m, const struct sample *s)
 		     run.known == DENIED ? "out of reach (permission denied)" : "absent");
 	else if (s->reader == READER_NONE)
 		give(m, VERDICT_CANNOT, "Cannot say: page contents could not be read.");
+	else if (m->sampled)
+		give_sampled(m, s, all);
 	else if (m->net_part_bytes <= 0 || m->net_part_bytes < all * LEAVE_SHARE)
 		give(m, VERDICT_LEAVE, "Leave it: merging would save %s net, of %s looked at%s.",
 		     show_bytes(m->net_part_bytes).text, show_bytes(all).text,

@@ -5,17 +5,29 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "core/sampled.h"
 #include "gather/look.h"
+#include "gather/sampling.h"
 #include "gather/targets.h"
 #include "sys/ksm_read.h"
 #include "sys/pagemap.h"
 #include "sys/proc.h"
 
-static double monotonic_seconds(void)
+static double seconds_of(clockid_t clock)
 {
 	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+static double monotonic_seconds(void)
+{
+	return seconds_of(CLOCK_MONOTONIC);
+}
+
+static double cpu_seconds(void)
+{
+	return seconds_of(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 static bool stopped(const struct gather_options *o)
@@ -32,6 +44,16 @@ static void wait_until(double deadline, const struct gather_options *o)
 	}
 }
 
+/* Is a sample what was asked for, or what the size of the targets asks for? */
+static bool wants_sample(const struct sample *s, const struct sysroot *root, const struct gather_options *o)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; o->mode == LOOK_AUTO && i < s->tasks_count; i++)
+		pages += proc_anon_pages(root, s->tasks[i].pid, s->machine.page_bytes);
+	return o->mode == LOOK_SAMPLED || pages * s->machine.page_bytes > LOOK_EXACT_BYTES;
+}
+
 static int both_looks(struct look *look, double start, const struct gather_options *o, struct error *err)
 {
 	int rc = look_first(look, err);
@@ -41,23 +63,42 @@ static int both_looks(struct look *look, double start, const struct gather_optio
 	return look_again(look, err);
 }
 
+static int look_exactly(struct sample *s, const struct sysroot *root, struct content *content, double start,
+			const struct gather_options *o, struct error *err)
+{
+	struct look *look = NULL;
+	int rc = look_begin(&look, s, root, content, o, err);
+	if (!rc)
+		rc = both_looks(look, start, o, err);
+	look_end(look);
+	return rc;
+}
+
+static int look_by_sample(struct sample *s, const struct sysroot *root, struct content *content,
+			  const struct gather_options *o, struct error *err)
+{
+	s->settle_seconds = 0;
+	sample_lacks(s, "mappings, block sizes, pairs, changing pages", NOT_READ,
+		     "a sample of contents can't tell them: look at every page (--exact)");
+	return sampling_look(s, root, content, o, err);
+}
+
 static int read_contents(struct sample *s, const struct sysroot *root, const struct gather_options *o,
 			 struct error *err)
 {
 	struct content *content = NULL;
-	struct look *look = NULL;
 	double start = monotonic_seconds();
 
 	if (!pagemap_shows_frames(root, s->machine.page_bytes))
 		return fail(err, EXIT_NOT_PERMITTED, "read /proc/self/pagemap: frame numbers are hidden: run as root, or with CAP_SYS_ADMIN");
 	int rc = content_open(&content, o->reader, &s->reader_why, err);
-	if (!rc)
-		rc = look_begin(&look, s, root, content, o, err);
+	double cpu = cpu_seconds();
 	if (!rc) {
-		rc = both_looks(look, start, o, err);
+		rc = wants_sample(s, root, o) ? look_by_sample(s, root, content, o, err)
+					      : look_exactly(s, root, content, start, o, err);
 		s->reader = content_reader(content);
 	}
-	look_end(look);
+	s->cpu_seconds = cpu_seconds() - cpu;
 	content_close(content);
 	s->seconds = monotonic_seconds() - start;
 	return rc;
@@ -106,7 +147,7 @@ static const struct missing *first_harmful(const struct sample *s)
 static bool anything_read(const struct sample *s)
 {
 	for (size_t i = 0; i < s->tasks_count; i++)
-		if (s->tasks[i].contents == KNOWN || frame_count(&s->frames))
+		if (s->tasks[i].contents == KNOWN || frame_count(&s->frames) || (s->sampled && s->sampled->candidate))
 			return true;
 	return false;
 }

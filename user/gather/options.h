@@ -18,10 +18,23 @@ struct target {
 	bool all;
 };
 
+enum look_mode {
+	LOOK_AUTO,			/* exact below LOOK_EXACT_BYTES of resident anonymous memory, else sampled */
+	LOOK_EXACT,
+	LOOK_SAMPLED,
+};
+
+#define LOOK_EXACT_BYTES (4ull << 30)
+#define LOOK_THETA (1.0 / 16)
+
 struct gather_options {
 	struct target target;
 	enum reader_kind reader;	/* READER_NONE: choose */
 	double settle_seconds;		/* 0: one look */
+	enum look_mode mode;
+	double theta;			/* LOOK_SAMPLED: share of the contents to keep; 0: LOOK_THETA */
+	uint64_t memory_bytes;		/* for the table of a sample; 0: SKETCH_DEFAULT_BYTES */
+	double budget;			/* share of one CPU, from the start of this process; 0: as fast as can be */
 	/* Called every so often with the pages done and expected, both looks together. May be NULL. */
 	void (*progress)(void *context, uint64_t done, uint64_t expected);
 	void *context;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/doctor.h"
+#include "core/sampled.h"
 #include "core/verdict.h"
 #include "out/advise.h"
 #include "out/json.h"
@@ -38,18 +39,30 @@ static void missing(struct json *j, const struct sample *s)
 static void looked(struct json *j, const struct sample *s)
 {
 	json_object(j, "looked");
-	json_u64(j, "frames", frame_count(&s->frames));
+	json_u64(j, "frames", s->sampled ? s->sampled->candidate : frame_count(&s->frames));
 	json_u64(j, "bytes", s->frames_read * s->machine.page_bytes);
 	json_double(j, "seconds", s->seconds);
+	if (s->reader != READER_NONE)
+		json_double(j, "cpu_seconds", s->cpu_seconds);
+	else
+		json_null(j, "cpu_seconds");
 	json_string(j, "reader", reader_name(s->reader));
 	if (s->reader_why)
 		json_string(j, "reader_why", s->reader_why);
 	json_double(j, "settle_seconds", s->settle_seconds);
 	json_u64(j, "page_bytes", s->machine.page_bytes);
+	if (s->sampled) {
+		json_object(j, "sample");
+		json_double(j, "theta", sketch_theta(&s->sampled->sketch, SKETCH_LIGHT));
+		json_u64(j, "hashed", s->sampled->hashed);
+		json_u64(j, "followed", s->sampled->followed);
+		json_bool(j, "probe", !s->sampled->sketch.probe_is_hash);
+		json_end_object(j);
+	}
 	json_end_object(j);
 }
 
-static void frames(struct json *j, const struct frame_counts *f, bool read)
+static void frames(struct json *j, const struct frame_counts *f, bool read, bool sampled)
 {
 	json_object(j, "frames");
 	count(j, "candidate", read, f->candidate);
@@ -57,7 +70,7 @@ static void frames(struct json *j, const struct frame_counts *f, bool read)
 	count(j, "zero_in_huge", read, f->zero_in_huge);
 	count(j, "merged", read, f->merged);
 	count(j, "huge", read, f->huge);
-	count(j, "volatile", read, f->is_volatile);
+	count(j, "volatile", read && !sampled, f->is_volatile);
 	count(j, "unread", read, f->unread);
 	count(j, "shared_by_fork", read, f->multi);
 	count(j, "saved_now", read, f->saved_now);
@@ -83,16 +96,20 @@ static void duplicates(struct json *j, const struct model *m, bool read)
 	count(j, "capped", read, d->capped);
 	count(j, "zero", read, d->zero);
 	count(j, "inside_domains", read, d->inside_domains);
+	if (m->sampled) {
+		json_u64(j, "inside_domains_low", d->inside_low);
+		json_u64(j, "inside_domains_high", d->inside_high);
+	}
 	count(j, "crossing_domains", read, m->crossing_frames);
-	count(j, "mergeable", read, d->mergeable);
+	count(j, "mergeable", read && !m->sampled, d->mergeable);
 	json_end_object(j);
 }
 
-static void exposure(struct json *j, const struct exposure *e)
+static void exposure(struct json *j, const struct exposure *e, bool sampled)
 {
 	json_object(j, "exposure");
 	json_u64(j, "needed_bytes", e->needed_bytes);
-	json_u64(j, "needed_after_bytes", e->needed_predicted_bytes);
+	count(j, "needed_after_bytes", !sampled, e->needed_predicted_bytes);
 	json_value(j, "available_bytes", e->available_bytes);
 	json_end_object(j);
 }
@@ -108,6 +125,14 @@ static void granularity(struct json *j, const struct model *m, bool read)
 		json_end_object(j);
 	}
 	json_end_array(j);
+}
+
+static void process_intervals(struct json *j, const struct owner_counts *c, uint64_t page_bytes)
+{
+	json_u64(j, "self_duplicates_low", c->self_low);
+	json_u64(j, "self_duplicates_high", c->self_high);
+	json_u64(j, "attributed_bytes_low", c->attributed_low * page_bytes);
+	json_u64(j, "attributed_bytes_high", c->attributed_high * page_bytes + 0.5);
 }
 
 static void processes(struct json *j, const struct sample *s, const struct model *m)
@@ -127,6 +152,8 @@ static void processes(struct json *j, const struct sample *s, const struct model
 		count(j, "candidate", read, m->processes[i].candidate);
 		count(j, "self_duplicates", read, m->processes[i].self_duplicates);
 		count(j, "attributed_bytes", read, m->processes[i].attributed_frames * s->machine.page_bytes + 0.5);
+		if (m->sampled)
+			process_intervals(j, &m->processes[i], s->machine.page_bytes);
 		json_value(j, "merging_pages", t->ksm.merging_pages);
 		json_value(j, "profit_bytes", t->ksm.profit_bytes);
 		json_end_object(j);
@@ -185,6 +212,22 @@ static void mappings(struct json *j, const struct sample *s, const struct model 
 		json_end_object(j);
 	}
 	json_end_array(j);
+}
+
+/* What only an exact look tells. */
+static void lists(struct json *j, const struct sample *s, const struct model *m)
+{
+	sharing(j, "sharing", s, m->sharing, m->sharing_count, BY_PID);
+	sharing(j, "sharing_by_uid", s, m->uid_sharing, m->uid_sharing_count, BY_UID);
+	sharing(j, "sharing_by_cgroup", s, m->cgroup_sharing, m->cgroup_sharing_count, BY_CGROUP);
+	mappings(j, s, m);
+}
+
+static void unknown_lists(struct json *j)
+{
+	static const char *const names[] = { "sharing", "sharing_by_uid", "sharing_by_cgroup", "mappings" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		json_null(j, names[i]);
 }
 
 static void reasons(struct json *j, const struct model *m)
@@ -274,22 +317,25 @@ void advise_json(struct text *out, const struct advice *advice)
 	json_bool(&j, "complete", m->complete);
 	missing(&j, s);
 	looked(&j, s);
-	frames(&j, &m->frames, read);
+	frames(&j, &m->frames, read, m->sampled);
 	duplicates(&j, m, read);
 	struct value unread = { .known = ABSENT };
 	json_value(&j, "net_bytes", read ? value_of(m->net_bytes) : unread);
-	json_value(&j, "net_worthwhile_bytes", read ? value_of(m->net_part_bytes) : unread);
+	json_value(&j, "net_worthwhile_bytes", read && !m->sampled ? value_of(m->net_part_bytes) : unread);
 	if (m->eta_seconds >= 0)
 		json_double(&j, "eta_seconds", m->eta_seconds);
 	else
 		json_null(&j, "eta_seconds");
-	exposure(&j, &m->exposure);
-	granularity(&j, m, read);
+	exposure(&j, &m->exposure, m->sampled);
+	if (m->sampled)
+		json_null(&j, "granularity");
+	else
+		granularity(&j, m, read);
 	processes(&j, s, m);
-	sharing(&j, "sharing", s, m->sharing, m->sharing_count, BY_PID);
-	sharing(&j, "sharing_by_uid", s, m->uid_sharing, m->uid_sharing_count, BY_UID);
-	sharing(&j, "sharing_by_cgroup", s, m->cgroup_sharing, m->cgroup_sharing_count, BY_CGROUP);
-	mappings(&j, s, m);
+	if (m->sampled)
+		unknown_lists(&j);
+	else
+		lists(&j, s, m);
 	engine(&j, s);
 	reasons(&j, m);
 	verdict(&j, m);

@@ -1,0 +1,89 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# ksm-advise by a sample against its exact count of the same stopped process of 1 GiB: how far off, within which
+# interval, and within which budget of CPU. What the probe saves is in content_test.
+# check: once
+. "$(dirname "$0")/../lib.sh"
+live_begin
+
+runs=8
+make_memory --stop --unique 110000 --pairs 35000 --zero 12000 --copies 9000x6 --copies 40x500 --thp-regions 16 \
+	--thp-dup 60 --thp-zero 40 || skip_rest "this machine can't make the memory"
+
+advise --pid "$made_pid" --settle 0 --exact
+cp "$work/advise.json" "$work/exact.json"
+holds "exact: at least 250,000 frames" '.looked.frames >= 250000 and .duplicates.exact' "$work/exact.json"
+truth=$(jq .duplicates.frames "$work/exact.json")
+frames=$(jq .frames.candidate "$work/exact.json")
+
+# ---- how good: each run has a key of its own
+
+covered=0 worst=0
+for ((run = 0; run < runs; run++)); do
+	advise --pid "$made_pid" --sample 6.25%
+	[ $status -eq 0 ] || not_ok "sampled run $run" "status $status: $(head -c 200 "$work/advise.err")"
+	read -r off within < <(jq -r --argjson t "$truth" '.duplicates |
+		"\(.frames - $t | fabs | floor) \(if .low <= $t and $t <= .high then 1 else 0 end)"' "$work/advise.json")
+	covered=$((covered + within))
+	[ "$off" -gt $worst ] && worst=$off
+	cp "$work/advise.json" "$work/sampled.$run.json"
+done
+at_most "worst error of $runs runs at 1/16, of 1 point of N in frames" $worst $((frames / 100))
+# At 95 % each, fewer than 6 of 8 happen once in 180 times.
+at_least "runs whose interval holds the exact count" $covered $((runs - 2))
+at_least "estimates differ from run to run: keys and places are random" \
+	"$(jq .duplicates.frames "$work"/sampled.*.json | sort -u | wc -l)" 2
+holds "by the probe, and few pages are hashed" '.looked.sample.probe and .looked.sample.theta == 0.0625 and
+	.looked.sample.hashed < .looked.frames / 3' "$work/advise.json"
+holds "an estimate says so, with its interval" '.duplicates | (.exact | not) and .low < .frames and .frames < .high' \
+	"$work/advise.json"
+for count in candidate zero zero_in_huge huge merged unread shared_by_fork saved_now zero_page_mappings file; do
+	equal "frames are counted exactly: $count" "$(jq ".frames.$count" "$work/exact.json")" \
+		"$(jq ".frames.$count" "$work/advise.json")"
+done
+holds "what a sample can't tell is null" '.granularity == null and .mappings == null and .sharing == null and
+	.frames.volatile == null and .duplicates.mergeable == null and .net_worthwhile_bytes == null' "$work/advise.json"
+holds "and it says why" '[.missing[].why] | any(test("sample"))' "$work/advise.json"
+holds "its process has an interval too" '.processes[0] | .self_duplicates_low <= .self_duplicates and
+	.self_duplicates <= .self_duplicates_high and .attributed_bytes_high > 0' "$work/advise.json"
+
+advise --pid "$made_pid" --sample 100%
+equal "a sample of everything is the exact count" "$truth" "$(jq .duplicates.frames "$work/advise.json")"
+advise --pid "$made_pid" --sample 6.25% --memory 256K
+holds "a small table: the share is halved until it fits, and the interval says so" \
+	".looked.sample.theta < 0.0625 and .duplicates.low <= $truth and $truth <= .duplicates.high" "$work/advise.json"
+advise --pid "$made_pid" --sample 6.25% --reader copy
+holds "by the copying reader, without a probe" "(.looked.sample.probe | not) and
+	(.duplicates.frames - $truth | fabs) < .looked.frames / 100" "$work/advise.json"
+
+# ---- the budget, by the kernel's account of the whole process
+
+began=$(date +%s%N)
+{ TIMEFORMAT='%U %S'; time "$build/ksm-advise" --pid "$made_pid" --sample 6.25% --budget 2% --format json \
+	>"$work/slow.json" 9>&-; } 2>"$work/slow.time"
+took=$((($(date +%s%N) - began) / 1000000))
+cpu=$(awk '{ printf "%d", ($1 + $2) * 1000 }' "$work/slow.time")
+at_most "with a budget of 2 %: CPU time, in hundred-thousandths of the time it took" $((cpu * 100000 / took)) 2400
+holds "with a budget: the answer is whole" ".looked.frames == $frames and .complete" "$work/slow.json"
+
+# ---- what does not go together
+
+for words in "--exact --sample 0.1" "--apply --sample 0.1" "--sample 0" "--sample 2" "--sample 0.1 --memory 1K" "--budget 0"; do
+	# shellcheck disable=SC2086
+	advise --pid "$made_pid" $words
+	equal "$words is refused" 2 "$status"
+done
+advise --pid "$made_pid" --apply --sample 0.1
+equal "--apply says that it needs an exact look" 1 "$(grep -c 'exact look' "$work/advise.err")"
+
+# ---- families: a frame that several processes map is one
+
+end_processes
+make_memory --stop --unique 3000 --pairs 2000 --zero 500 --fork 3 --cow 700 --cow-same 300
+advise --pid "$made_all" --settle 0 --exact
+cp "$work/advise.json" "$work/exact.json"
+advise --pid "$made_all" --sample 100%
+for query in .frames.candidate .frames.shared_by_fork .duplicates.frames .duplicates.inside_domains; do
+	equal "a forked family: $query" "$(jq "$query" "$work/exact.json")" "$(jq "$query" "$work/advise.json")"
+done

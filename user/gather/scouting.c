@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One page in `stride` on average, in each run of pages that the page map says
+ * are there. A frame that several processes map may be taken several times:
+ * whom to follow is only a question of effort, never of truth.
+ */
+#include "gather/scouting.h"
+
+#include <stdlib.h>
+
+#include "core/mix.h"
+#include "core/scout.h"
+#include "sys/proc.h"
+
+/* Aimed at: scout.h calls a content frequent that is met SCOUT_HITS times among so many. */
+#define SCOUTED_PAGES 8192
+
+struct scouting {
+	struct walk *walk;
+	struct places *places;
+	struct scout scout;
+	struct sample areas;		/* of the present task, for a moment */
+	uint64_t stride, skip, random;
+	struct page_ref refs[CHUNK_PAGES];
+	size_t pending;
+};
+
+static uint64_t next_skip(struct scouting *s)
+{
+	return random64(&s->random) % (2 * s->stride - 1);	/* 0 … 2 (stride - 1): stride - 1 on average */
+}
+
+/* Frames that must not be read go; the flags' buffer of the walk is free before it begins. */
+static int leave_unreadable(struct scouting *s, struct error *err)
+{
+	struct chunk *c = &s->walk->chunk;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->pending; i++) {
+		c->pfns[i] = s->refs[i].pfn;
+		c->kflags[i] = 0;
+	}
+	if (s->walk->kpageflags >= 0 && kpageflags_read(s->walk->kpageflags, c->pfns, c->kflags, s->pending))
+		return walk_out_of_memory(err);
+	for (size_t i = 0; i < s->pending; i++)
+		if (!chunk_unreadable(c, i))
+			s->refs[kept++] = s->refs[i];
+	s->pending = kept;
+	return 0;
+}
+
+static int scout_pending(struct scouting *s, const struct task *task, struct error *err)
+{
+	int rc = leave_unreadable(s, err);
+	size_t n = s->pending;
+	s->pending = 0;
+	if (!rc && n)
+		rc = places_read(s->places, task->pid, s->refs, n, err);
+	for (size_t i = 0; !rc && i < n; i++)
+		if (s->places->of[i].read)
+			scout_see(&s->scout, s->places->of[i].place);
+	return rc ? rc : walk_step(s->walk, 0, err);
+}
+
+static int scout_run(struct scouting *s, const struct pagemap *map, const struct task *task, uint64_t address,
+		     uint64_t end, struct error *err)
+{
+	uint64_t pages = (end - address) / map->page_bytes, at = s->skip, entry;
+	int rc = 0;
+
+	for (; !rc && at < pages; at += 1 + next_skip(s)) {
+		uint64_t here = address + at * map->page_bytes;
+		if (!pagemap_read(map, here, &entry, 1))
+			break;
+		if (!(entry & PAGEMAP_PRESENT) || (entry & PAGEMAP_FILE))
+			continue;
+		s->refs[s->pending++] = (struct page_ref){ .address = here, .pfn = entry & PAGEMAP_PFN_MASK };
+		if (s->pending == CHUNK_PAGES)
+			rc = scout_pending(s, task, err);
+	}
+	s->skip = at > pages ? at - pages : 0;
+	return rc;
+}
+
+static int scout_task(struct scouting *s, const struct task *task, struct error *err)
+{
+	struct pagemap map;
+	int rc = 0;
+
+	sample_init(&s->areas);
+	s->areas.machine = s->walk->sample->machine;
+	if (proc_areas(s->walk->root, task->pid, 0, &s->areas) == KNOWN &&
+	    pagemap_open(&map, s->walk->root, task->pid, s->areas.machine.page_bytes) == KNOWN) {
+		for (size_t a = 0; !rc && a < s->areas.areas_count; a++) {
+			const struct area *area = &s->areas.areas[a];
+			uint64_t address = area->start, end;
+			while (!rc && area->class == AREA_CANDIDATE &&
+			       pagemap_next_run(&map, &address, area->end, &end)) {
+				rc = scout_run(s, &map, task, address, end, err);
+				address = end;
+			}
+		}
+		pagemap_close(&map);
+	}
+	sample_free(&s->areas);
+	return rc ? rc : scout_pending(s, task, err);
+}
+
+int scouting_frequent(struct walk *w, struct places *places, double max_share, uint64_t *ret, uint32_t max,
+		      uint32_t *ret_count, struct error *err)
+{
+	struct scouting *s = calloc(1, sizeof(*s));
+	int rc = s ? content_random(&s->random, err) : walk_out_of_memory(err);
+
+	*ret_count = 0;
+	if (!rc) {
+		s->walk = w;
+		s->places = places;
+		s->stride = w->expected / SCOUTED_PAGES + 1;
+		scout_init(&s->scout, mix64(~s->random));
+		s->skip = next_skip(s);
+	}
+	for (size_t i = 0; !rc && i < w->sample->tasks_count; i++)
+		rc = scout_task(s, &w->sample->tasks[i], err);
+	if (!rc)
+		*ret_count = scout_frequent(&s->scout, ret, max, max_share);
+	free(s);
+	return rc;
+}
