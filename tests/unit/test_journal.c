@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -294,6 +295,25 @@ static void a_directory_of_others_is_refused(void **context)
 	assert_int_equal(state_open(&other, f->path, 0, &err), -EXIT_FAILED);	/* the fixture holds its lock */
 }
 
+/* Held by a process that is putting things back for longer than any other holder is waited for. */
+static void who_is_restoring_is_waited_for(void **context)
+{
+	struct fixture *f = *context;
+	struct state_dir other;
+	int status;
+	state_restoring(&f->state);
+	pid_t holder = fork();		/* it shares the lock */
+	if (holder == 0) {
+		usleep(1500000);
+		_exit(0);
+	}
+	state_close(&f->state);
+	assert_int_equal(state_open(&other, f->path, 0, NULL), -EXIT_FAILED);
+	assert_int_equal(state_open(&f->state, f->path, 30, NULL), 0);
+	waitpid(holder, &status, 0);
+	assert_int_equal(state_open(&other, f->path, 1.5, NULL), -EXIT_FAILED);	/* the word went with its holder */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +326,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_settled_is_removed, set_up, tear_down),
 		cmocka_unit_test(a_full_disk_is_an_error),
 		cmocka_unit_test_setup_teardown(a_directory_of_others_is_refused, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_is_restoring_is_waited_for, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
