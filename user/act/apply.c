@@ -6,7 +6,6 @@
 
 #include "act/apply_private.h"
 #include "act/restore.h"
-#include "base/cleanup.h"
 
 /* ---- begin ---- */
 
