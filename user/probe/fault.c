@@ -18,7 +18,7 @@
 #include "probe/map.h"
 
 /*
- * An eighth of the time: programs that make a fault 10 to 15 % slower then cost
+ * An eighth of the time: programs that make a fault some 10 % slower then cost
  * below 2 %. Attaching takes 0.15 ms, but 15 where the last detaching is less
  * than some 20 ms ago, since the kernel waits for its readers; the shortest
  * pause here is 75 ms.
