@@ -99,7 +99,7 @@ static void write_sketch(const char *directory, const struct portable *p)
 	struct error err;
 	char name[80];
 
-	snprintf(name, sizeof(name), "%s.sketch", p->label);
+	snprintf(name, sizeof(name), "%.64s.sketch", p->label);
 	FILE *f = open_in(directory, name);
 	portable_write(&text, p);
 	if (text_write(&text, f, &err))
