@@ -3,93 +3,17 @@
 """ksmtop in a terminal emulator. Usage: ksmtop_screens.py PROGRAM RECORDING GOLDEN-DIRECTORY"""
 import os
 import signal
-import subprocess
 import sys
 import termios
-import time
 
-import pexpect
-import pyte
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), ".."))
+import terminal as emulator  # noqa: E402
+from terminal import Terminal, result  # noqa: E402
 
 PROGRAM, RECORDING, GOLDEN = sys.argv[1:4]
 UPDATE = os.environ.get("UPDATE")
 LAST = "REPLAY 40/40"
-failures = 0
-
-
-def result(name, why=None):
-    global failures
-    failures += why is not None
-    print(f"ok - {name}" if why is None else f"not ok - {name}: {why}", flush=True)
-
-
-# screen-256color, since pyte does not know how xterm repeats a character
-class Terminal:
-    """A program on a terminal of a size, and what is to be seen there."""
-
-    def __init__(self, width, height, arguments=("--replay", RECORDING), command=PROGRAM, **environment):
-        env = dict(os.environ, TERM="screen-256color", TZ="UTC", LC_ALL="C.UTF-8", **environment)
-        env.pop("NO_COLOR", None)
-        # a signal that is sent is no fault to report
-        env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":handle_segv=0:handle_abort=0"
-        self.screen = pyte.Screen(width, height)
-        self.stream = pyte.ByteStream(self.screen)
-        self.raw = b""
-        # it waits until the terminal's settings are known
-        self.child = pexpect.spawn("/bin/sh", ["-c", 'read go; exec "$@"', "sh", command, *arguments],
-                                   dimensions=(height, width), env=env, timeout=20, echo=False)
-        self.before = termios.tcgetattr(self.child.child_fd)
-        self.child.send("\n")
-
-    def read(self, seconds=0.05):
-        try:
-            data = self.child.read_nonblocking(65536, timeout=seconds)
-        except (pexpect.TIMEOUT, pexpect.EOF):
-            return False
-        self.raw += data
-        self.stream.feed(data)
-        return True
-
-    def text(self):
-        return "\n".join(line.rstrip() for line in self.screen.display)
-
-    def wait(self, text, seconds=20):
-        """Until it is to be seen and nothing changes any more."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            changed = self.read()
-            if not changed and text in self.text():
-                return True
-        return False
-
-    def press(self, keys):
-        self.child.send(keys)
-
-    def resize(self, width, height):
-        self.screen.resize(height, width)
-        self.screen.reset()
-        self.child.setwinsize(height, width)
-
-    def end(self):
-        """Until the program has ended; its exit status, or minus the signal."""
-        end = time.monotonic() + 20
-        while self.child.isalive() and time.monotonic() < end:
-            self.read()
-        while self.read():
-            pass
-        if self.child.isalive():
-            self.child.kill(signal.SIGKILL)
-            return "it does not end"
-        self.child.wait() if self.child.isalive() else None
-        return self.child.exitstatus if self.child.signalstatus is None else -self.child.signalstatus
-
-    def close(self):
-        self.child.close(force=True)
-
-    def drawing_process(self):
-        """The child that draws; its parent guards the terminal."""
-        out = subprocess.run(["pgrep", "-P", str(self.child.pid)], capture_output=True, text=True).stdout.split()
-        return int(out[0])
+REPLAY = (PROGRAM, "--replay", RECORDING)
 
 
 def compare(name, terminal):
@@ -110,7 +34,7 @@ def compare(name, terminal):
 
 def at_the_end(width, height, **options):
     """A recording at its last sample: nothing moves there."""
-    terminal = Terminal(width, height, **options)
+    terminal = Terminal(width, height, REPLAY, **options)
     terminal.wait("REPLAY")
     terminal.press("}")
     if not terminal.wait(LAST):
@@ -124,7 +48,7 @@ def screens():
              ("sort", 100, 30, "s"), ("detail", 100, 30, "\r"), ("filter", 80, 24, "fguni\r"),
              ("40x12", 40, 12, ""), ("20x5", 20, 5, "")]
     for name, width, height, keys in pages:
-        terminal = Terminal(width, height)
+        terminal = Terminal(width, height, REPLAY)
         terminal.read(5)
         terminal.press("}")
         for key in keys:
@@ -133,8 +57,7 @@ def screens():
             pass
         compare(name, terminal)
         terminal.close()
-    terminal = Terminal(80, 24, command="/usr/bin/env",
-                        arguments=("LC_ALL=C", "NO_COLOR=1", PROGRAM, "--replay", RECORDING))
+    terminal = Terminal(80, 24, ("/usr/bin/env", "LC_ALL=C", "NO_COLOR=1", *REPLAY))
     terminal.wait("REPLAY")
     terminal.press("}")
     terminal.wait(LAST)
@@ -166,7 +89,7 @@ def steps():
     else:
         result("steps through a recording")
     terminal.close()
-    terminal = Terminal(80, 24, arguments=("--replay", RECORDING, "-d", "0.1"))
+    terminal = Terminal(80, 24, (*REPLAY, "-d", "0.1"))
     played = terminal.wait("the end of the recording")
     result("plays a recording to its end", None if played else terminal.text())
     terminal.close()
@@ -209,7 +132,7 @@ def ending():
 
 def stopping():
     """^Z gives the terminal to the shell, fg takes it again."""
-    terminal = Terminal(80, 24, command="/bin/bash", arguments=("--norc", "--noprofile", "-i"))
+    terminal = Terminal(80, 24, ("/bin/bash", "--norc", "--noprofile", "-i"))
     terminal.press("PS1='prompt> '\r")
     terminal.wait("prompt>")
     terminal.press(f"{PROGRAM} --replay {RECORDING}\r")
@@ -237,4 +160,4 @@ resizing()
 steps()
 ending()
 stopping()
-sys.exit(failures > 0)
+sys.exit(emulator.failures > 0)
