@@ -85,7 +85,8 @@ end_processes
 
 # ---- merges ----
 
-# ksmd gives up what those that ended have left behind
+# ksmd gives up what those that ended have left behind, when there is something to look at
+make_memory --unique 101 --mergeable || bail "no memory to merge"
 merge_now || bail "the engine does not run"
 before=$(($(get_ksm pages_shared) + $(get_ksm pages_sharing)))
 breaker 30000 1
