@@ -23,19 +23,18 @@ limit=${KSMSCOPE_TIMEOUT:-300}
 only=("$@")
 logs=$BUILD/check
 passed=0 failed=0 skipped=0 number=0
-running=
 reports=$(mktemp -d)
-chmod 1777 "$reports"
+chmod 755 "$reports"
 trap 'rm -rf "$reports"' EXIT
 trap interrupted INT TERM HUP
 
 export CMOCKA_MESSAGE_OUTPUT=TAP
-# Reports go to files: a sanitizer that speaks up in a program whose failure a test expects is heard all the same.
-export ASAN_OPTIONS="log_path=$reports/report:exitcode=99:detect_leaks=1:strict_string_checks=1"
-export UBSAN_OPTIONS="log_path=$reports/report:exitcode=99:print_stacktrace=1"
 
 interrupted() {
-	[ -n "$running" ] && kill -TERM "$running" 2>/dev/null && wait "$running"
+	local running
+	running=$(jobs -rp)
+	# shellcheck disable=SC2086
+	[ -n "$running" ] && kill -TERM $running 2>/dev/null && wait
 	echo "interrupted" >&2
 	exit 130
 }
@@ -81,21 +80,29 @@ under_lock() {
 	)
 }
 
-# execute LOG COMMAND…: its status; with no input, in limited time
-execute() {
-	local log=$1
+# log_of LABEL
+log_of() { echo "$logs/${1//\//-}.log"; }
+
+# launch LABEL COMMAND…: in the background as $launched, with no input, in limited time. A sanitizer's reports go to files:
+# when it speaks up in a program whose failure a test expects, it is heard all the same.
+launch() {
+	local log report
+	log=$(log_of "$1")
+	report=$reports/$(basename "$log")
 	shift
-	timeout -k 30 "$limit" "$@" </dev/null >"$log" 2>&1 &
-	running=$!
-	wait "$running" 2>/dev/null
-	set -- $?
-	running=
-	return "$1"
+	mkdir -p "$report"
+	chmod 1777 "$report"
+	ASAN_OPTIONS="log_path=$report/report:exitcode=99:detect_leaks=1:strict_string_checks=1" \
+		UBSAN_OPTIONS="log_path=$report/report:exitcode=99:print_stacktrace=1" \
+		timeout -k 30 "$limit" "$@" </dev/null >"$log" 2>&1 &
+	launched=$!
 }
 
-# judge LABEL LOG STATUS: what the test printed, and what it did not
+# judge LABEL STATUS: what the test printed, and what it did not
 judge() {
-	local label=$1 log=$2 status=$3 kind text counts failures_before=$failed before=$((passed + failed + skipped))
+	local label=$1 status=$2 log report kind text counts failures_before=$failed before=$((passed + failed + skipped))
+	log=$(log_of "$label")
+	report=$reports/$(basename "$log")
 	while IFS=$'\t' read -r kind text; do
 		add "$label" "$kind" "$text"
 	done < <(results "$log")
@@ -107,27 +114,50 @@ judge() {
 	elif [ "$counts" -eq 0 ]; then
 		add "$label" fail "printed no result: $(tail -n 5 "$log" | paste -sd ';')"
 	fi
-	if [ -n "$(ls "$reports")" ]; then
-		cat "$reports"/* >"$log.sanitizer"
-		add "$label" fail "sanitizer: $(grep -hE 'ERROR|SUMMARY|runtime error' "$reports"/* | head -n 3 | paste -sd ';')"
-		rm -f "$reports"/*
+	if [ -n "$(ls "$report")" ]; then
+		cat "$report"/* >"$log.sanitizer"
+		add "$label" fail "sanitizer: $(grep -hE 'ERROR|SUMMARY|runtime error' "$log.sanitizer" | head -n 3 | paste -sd ';')"
 	fi
 }
 
-# run LABEL COMMAND…: a live test must leave every setting as it found it
-run() {
-	local label=$1 log=$logs/${1//\//-}.log status start=$SECONDS p=$passed f=$failed s=$skipped
-	shift
-	wanted "$label" || return 0
+# finish LABEL PID [START]: wait for what was launched, judge it, say so; a live test is held to its settings
+finish() {
+	local label=$1 p=$passed f=$failed s=$skipped
 	number=$((number + 1))
-	[[ $label = live/* ]] && under_lock settings >"$logs/settings.before"
-	execute "$log" "$@"
-	status=$?
-	judge "$label" "$log" "$status"
+	wait "$2" 2>/dev/null
+	judge "$label" $?
 	[[ $label = live/* ]] && compare_settings "$label"
-	printf '%3d  %-40s %4d passed%s%s  %d s\n' "$number" "$label" $((passed - p)) \
+	printf '%3d  %-40s %4d passed%s%s%s\n' "$number" "$label" $((passed - p)) \
 		"$([ $failed -gt $f ] && echo ", $((failed - f)) FAILED")" \
-		"$([ $skipped -gt $s ] && echo ", $((skipped - s)) skipped")" $((SECONDS - start))
+		"$([ $skipped -gt $s ] && echo ", $((skipped - s)) skipped")" "${3:+  $((SECONDS - $3)) s}"
+}
+
+# run LABEL COMMAND…
+run() {
+	local start=$SECONDS
+	wanted "$1" || return 0
+	[[ $1 = live/* ]] && under_lock settings >"$logs/settings.before"
+	launch "$@"
+	finish "$1" "$launched" "$start"
+}
+
+# units SUFFIX DIRECTORY: the unit tests, one per processor at a time: they touch nothing but their own memory
+units() {
+	local test label i labels=() pids=()
+	for test in tests/unit/test_*.c; do
+		label=$(basename "$test" .c)
+		label=unit/${label#test_}$1
+		{ [ -e "$test" ] && wanted "$label"; } || continue
+		while [ "$(jobs -rp | wc -l)" -ge "$(nproc)" ]; do
+			wait -n 2>/dev/null
+		done
+		launch "$label" "$2/unit/$(basename "$test" .c)"
+		labels+=("$label")
+		pids+=("$launched")
+	done
+	for i in "${!labels[@]}"; do
+		finish "${labels[$i]}" "${pids[$i]}"
+	done
 }
 
 compare_settings() {
@@ -140,9 +170,11 @@ compare_settings() {
 
 # build_into LABEL DIRECTORY MAKE-ARGUMENT…
 build_into() {
-	local label=$1 directory=$2 log=$logs/$1.log start=$SECONDS limit=1200
+	local label=$1 directory=$2 log start=$SECONDS limit=1200
+	log=$(log_of "$label")
 	shift 2
-	if ! execute "$log" make -j"$(nproc)" BUILD="$directory" "$@" programs tests; then
+	launch "$label" make -j"$(nproc)" BUILD="$directory" "$@" programs tests
+	if ! wait "$launched"; then
 		add "$label" fail "$(grep -E 'error|Error|\*\*\*' "$log" | head -n 5 | paste -sd ';')"
 		return 1
 	elif grep -q 'warning:' "$log"; then
@@ -157,10 +189,7 @@ build_into() {
 each() {
 	local suffix=$1 directory=$2 test name label
 	export KSMSCOPE_BUILD=$directory KSMSCOPE_TOOLS=$BUILD
-	for test in tests/unit/test_*.c; do
-		name=$(basename "$test" .c)
-		[ -e "$test" ] && run "unit/${name#test_}$suffix" "$directory/unit/$name"
-	done
+	units "$suffix" "$directory"
 	for test in tests/golden/*.sh tests/fuzz/*.sh; do
 		name=${test#tests/}
 		is_run "$test" "$suffix" && run "${name%.sh}$suffix" bash "$test"
