@@ -17,7 +17,7 @@
 #include "sys/proc_tasks.h"
 
 /* Share of one CPU for what is read in turns, and how much of it the first sample may have. */
-#define TURNS_CPU 0.001
+#define TURNS_CPU 0.0005
 #define TURNS_FIRST_SECONDS 0.25
 /* What was read is good for so long, however much time there is. */
 #define TURN_NS 10000000000ll
