@@ -47,6 +47,9 @@ holds "JSON: intervals hold their values" '[.processes[] | .cow_breaks_per_secon
 holds "JSON: names are whole and escaped" '[.processes[].comm] | index("漢字") and index("evil\u001b[2J\nname")' "$work/last"
 holds "JSON: a reused PID is a new process" '[inputs] | map(.processes[] | select(.pid == 1037)) |
 	(map(select(.vm == "web-2")) | length) == 28 and .[28].vm == null and .[28].faults_per_second == null' "$work/out"
+undocumented=$(jq -r 'paths | map(strings) | last // empty' "$work/last" | sort -u | sed 's/_interval$//' | while read -r key; do
+	grep -q "\`$key\`" "$top/docs/json-ksmtop.md" || echo "$key"; done)
+equal "JSON: every key is documented" "" "$undocumented"
 cp "$work/out" "$work/first"
 top_of "JSON again" 0 --replay "$recording" --json
 cmp -s "$work/first" "$work/out" && ok "a recording always gives the same" || not_ok "a recording always gives the same" "it differs"

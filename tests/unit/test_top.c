@@ -328,6 +328,25 @@ static void test_processes_come_go_and_change(void **state)
 	two_end(&t);
 }
 
+/* Who was not asked for has no row; the others' rows are as they were. */
+static void test_left_out(void **state)
+{
+	struct two t;
+	(void)state;
+	two_begin(&t, 1);
+	for (pid_t pid = 1; pid <= 4; pid++) {
+		task_set(add_task(&t.before, pid, 1, "x"), TASK_PAGE_FAULTS, value_of(0));
+		task_set(add_task(&t.now, pid, 1, "x"), TASK_PAGE_FAULTS, value_of(pid));
+		t.now.tasks[pid - 1].left_out = pid % 2;
+	}
+	two_build(&t);
+	assert_int_equal(t.model.count, 2);
+	assert_is(of(&t, 0, PROC_PID), 2);
+	assert_is(of(&t, 1, PROC_PID), 4);
+	assert_is(of(&t, 1, PROC_FAULTS), 4);
+	two_end(&t);
+}
+
 static void test_opting_in(void **state)
 {
 	static const struct {
@@ -822,6 +841,7 @@ int main(void)
 		cmocka_unit_test(test_passes_from_full_scans),
 		cmocka_unit_test(test_quick_passes_and_estimates),
 		cmocka_unit_test(test_processes_come_go_and_change),
+		cmocka_unit_test(test_left_out),
 		cmocka_unit_test(test_opting_in),
 		cmocka_unit_test(test_all_the_time_is_exact),
 		cmocka_unit_test(test_part_of_the_time_has_an_interval),

@@ -110,7 +110,7 @@ struct top_task {
 	uid_t uid;			/* effective */
 	char comm[64];			/* raw */
 	uint32_t cgroup, user, vm;	/* of top_sample.names; vm: a QEMU guest's name */
-	uint32_t domain;		/* of top_sample.names: a trust domain that was configured */
+	bool left_out;			/* nobody asked for it: it has no row in the model */
 	int64_t number[TASK_FACTS];
 	uint8_t known[TASK_FACTS];	/* enum known */
 };

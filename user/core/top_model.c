@@ -374,17 +374,19 @@ static void build_rows(const struct building *b)
 {
 	size_t task_at = 0, watch_at = 0;
 
+	b->model->count = 0;
 	for (size_t i = 0; i < b->now->tasks_count; i++) {
 		struct both p = { .now = &b->now->tasks[i] };
+		if (p.now->left_out)
+			continue;
 		p.before = task_before(b->before, p.now, &task_at);
 		p.watch = watch_of(b->now, p.now, &watch_at);
 		p.faults = task_growth(&p, TASK_PAGE_FAULTS);
-		struct top_row *row = &b->model->rows[i];
+		struct top_row *row = &b->model->rows[b->model->count++];
 		row->task = p.now;
 		for (enum field f = HOST_FIELDS; f < FIELD_COUNT; f++)
 			row->value[f - HOST_FIELDS] = process_field(b, &p, f);
 	}
-	b->model->count = b->now->tasks_count;
 }
 
 static bool make_room(struct top_model *m, size_t count)

@@ -36,7 +36,7 @@ struct top_model {
 	const struct top_sample *sample;	/* the later one */
 	double seconds;			/* between the two; 0: there are no rates */
 	struct quantity host[HOST_FIELDS];
-	struct top_row *rows;		/* one per process, ascending pid */
+	struct top_row *rows;		/* one per process that was asked for, ascending pid */
 	size_t count, room;
 };
 

@@ -72,7 +72,6 @@ static void pack_task(struct text *out, const struct top_task *t, pid_t before)
 	pack_u64(out, t->cgroup);
 	pack_u64(out, t->user);
 	pack_u64(out, t->vm);
-	pack_u64(out, t->domain);
 	pack_string(out, t->comm);
 	for (unsigned int f = 0; f < TASK_FACTS; f++)
 		pack_value(out, task_value(t, f));
@@ -216,7 +215,6 @@ static bool unpack_task(struct reading *r, pid_t *before)
 	t->cgroup = unpack_name(r);
 	t->user = unpack_name(r);
 	t->vm = unpack_name(r);
-	t->domain = unpack_name(r);
 	unpack_string(&r->in, t->comm, sizeof(t->comm));
 	for (size_t i = 0; i < r->order->task_count; i++) {
 		struct value v = unpack_value(&r->in);

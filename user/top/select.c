@@ -30,12 +30,8 @@ static bool is_wanted(const struct top_sample *s, const struct top_task *t, cons
 
 void top_select(struct top_sample *s, const struct top_settings *set)
 {
-	size_t kept = 0;
-
 	if (!set->pids.count && !set->comm && !set->by_uid && !set->cgroup)
 		return;
 	for (size_t i = 0; i < s->tasks_count; i++)
-		if (is_wanted(s, &s->tasks[i], set))
-			s->tasks[kept++] = s->tasks[i];
-	s->tasks_count = kept;
+		s->tasks[i].left_out = !is_wanted(s, &s->tasks[i], set);
 }

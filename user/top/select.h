@@ -6,7 +6,7 @@
 #include "core/top.h"
 #include "top/options.h"
 
-/* Leave only the wanted ones in a sample. What is asked about no process leaves all. */
+/* Mark the others as left out. Where nothing was asked for, all are wanted. */
 void top_select(struct top_sample *sample, const struct top_settings *settings);
 
 #endif
