@@ -7,6 +7,7 @@
 
 #include "screen/draw.h"
 #include "screen/format.h"
+#include "screen/keys.h"
 #include "screen/spark.h"
 #include "tests/unit/unit.h"
 

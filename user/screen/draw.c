@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "screen/draw.h"
+#include "screen/keys.h"
 
 /* Lines around the table, from top to bottom: how many of each. */
 struct layout {

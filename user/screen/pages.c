@@ -6,6 +6,7 @@
 
 #include "screen/draw.h"
 #include "screen/format.h"
+#include "screen/keys.h"
 #include "screen/page.h"
 
 /* ---- why a field has no value ---- */

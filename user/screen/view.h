@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the user looks at, and how keys change it. Nothing here knows of a
- * terminal: a key and the rows on the screen in, a new state out.
+ * What the user looks at: which page, sorted and filtered how, scrolled where.
+ * Keys change it (keys.h).
  */
 #ifndef KSMSCOPE_SCREEN_VIEW_H
 #define KSMSCOPE_SCREEN_VIEW_H
 
 #include "core/top_group.h"
 #include "core/top_model.h"
-#include "screen/press.h"
 
 enum view_page {
 	PAGE_TABLE,
@@ -61,29 +60,12 @@ struct view {
 	bool replay;			/* steps can be taken */
 };
 
-/* What the program has to do about a key. */
-enum view_request {
-	REQUEST_NONE,
-	REQUEST_QUIT,
-	REQUEST_REDRAW,
-	REQUEST_STEP_BACK,
-	REQUEST_STEP_ON,
-	REQUEST_FIRST,
-	REQUEST_LAST,
-	REQUEST_POTENTIAL,
-};
-
 void view_init(struct view *view);
 
-struct rows;
-
-/* Take a key. `rows` is what the table shows now. */
-enum view_request view_press(struct view *view, uint32_t key, const struct rows *rows);
-
-/* There are so many rows on the screen: keep the selected one, or its neighbour, in sight. */
-void view_settle(struct view *view, const struct rows *rows, size_t page_rows);
-
-/* The same for a page of so many lines. Where one is chosen it stays in sight; returns the topmost one. */
+/*
+ * A page of so many lines is on the screen: keep its scrolling inside. Where
+ * a line is chosen it stays in sight. Returns the topmost line.
+ */
 size_t view_settle_page(struct view *view, size_t lines, size_t page_rows, bool chooses);
 
 /*
@@ -93,18 +75,15 @@ size_t view_settle_page(struct view *view, size_t lines, size_t page_rows, bool 
 size_t view_columns(const struct view *view, int width, enum field ret[PROC_FIELDS]);
 
 bool view_is_folded(const struct view *view, struct row_id id);
+/* Its place in `folded`; folded_count where it is not there. */
+size_t view_find_folded(const struct view *view, struct row_id id);
+
+/* The usual columns that fit into a width; the command is the last one. With a `tree` it has more room. */
+size_t view_usual_columns(int width, bool tree, enum field ret[PROC_FIELDS]);
 
 static inline bool row_id_equal(struct row_id a, struct row_id b)
 {
 	return a.pid == b.pid && a.number == b.number;
 }
-
-/* For the help page: what keys do. */
-struct key_help {
-	const char *keys;
-	const char *help;
-};
-
-extern const struct key_help view_keys[];	/* ends with NULL */
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "gather/detail.h"
 #include "screen/draw.h"
+#include "screen/keys.h"
 #include "term/guard.h"
 #include "term/term.h"
 #include "top/run.h"
