@@ -64,8 +64,8 @@ static struct span put_losses(struct span span, const struct display *d)
 	if (!s->losses_count)
 		return span;
 	/* a few of a million say nothing yet; one in a hundred does */
-	return part(span, lost * 100 > produced ? ROLE_BAD : ROLE_DIM, "events %s, lost %s", brief_count((double)produced).text,
-		    brief_count((double)lost).text);
+	return part(span, lost * 100 > produced ? ROLE_BAD : ROLE_DIM, "events %s, lost %s",
+		    brief_count((double)produced).text, brief_count((double)lost).text);
 }
 
 static struct span put_missing(struct span span, const struct display *d)

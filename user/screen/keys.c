@@ -173,6 +173,11 @@ static enum view_request missing(const struct at_key *k)
 	return open_page(k, PAGE_MISSING);
 }
 
+static enum view_request machine(const struct at_key *k)
+{
+	return open_page(k, PAGE_MACHINE);
+}
+
 static enum view_request choose_sort(const struct at_key *k)
 {
 	open_page(k, PAGE_SORT);
@@ -345,6 +350,7 @@ static const struct binding bindings[] = {
 	{ { 't', PRESS_F(5) }, next_tree, false },
 	{ { 'c', PRESS_F(2) }, choose_columns, false },
 	{ { 'm' }, missing, false },
+	{ { 'e' }, machine, false },
 	{ { 'p' }, ask_potential, true },
 	{ { ' ' }, pause_display, true },
 	{ { '[', ',' }, step_back, true },
@@ -368,7 +374,8 @@ const struct key_help view_keys[] = {
 	{ "I", "invert the order" },
 	{ "t F5", "tree: none, cgroup, user, VM" },
 	{ "c F2", "choose the columns" },
-	{ "m", "what is missing, and why" },
+	{ "m", "what is missing, and why; what was lost, what we cost" },
+	{ "e", "every value about the engine and the machine, and how long merges lasted" },
 	{ "p", "measure the potential: look at all contents now and then" },
 	{ "Space", "pause" },
 	{ "[ ]   { }", "replay: a sample back and on; the first and the last" },

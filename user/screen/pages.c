@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Pages beside the table: help, what is missing, and the choice of fields. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/units.h"
 #include "screen/draw.h"
 #include "screen/format.h"
 #include "screen/keys.h"
 #include "screen/page.h"
+#include "screen/spark.h"
 
 /* ---- why a field has no value ---- */
 
@@ -96,6 +99,56 @@ static void write_missing(struct page *p, const struct top_sample *s)
 	}
 }
 
+/* ---- the machine ---- */
+
+static void value_line(struct page *p, const struct top_model *m, enum field f)
+{
+	struct quantity q = m->host[f];
+	struct span line = page_line(p);
+	const struct missing *missing = q.known == KNOWN ? NULL : missing_of(m->sample, f);
+
+	put(span_first(span_after(line, 1), 15), ROLE_LABEL, fields[f].title);
+	bool whole = q.known == KNOWN && (fields[f].unit == UNIT_PAGES || fields[f].unit == UNIT_COUNT);
+	put_right(span_first(span_after(line, 17), 12), q.known == KNOWN && q.value ? ROLE_STRONG : ROLE_DIM,
+		  whole ? show_count((uint64_t)q.value).text : brief_meter(f, q).text);
+	put(span_first(span_after(line, 31), 17), ROLE_DIM, brief_interval(f, q).text);
+	if (missing)
+		putf(span_after(line, 49), ROLE_WARN, "%s: %s", known_name(missing->state), missing->why);
+	else
+		put(span_after(line, 49), ROLE_PLAIN, fields[f].help);
+}
+
+/* How long merges lasted until a write broke them: a bar for each power of two. */
+static void write_lifetimes(struct page *p, const struct top_sample *s)
+{
+	uint64_t most = 1;
+
+	page_heading(p, "How long merges lasted until a write broke them");
+	for (size_t i = 0; i < TOP_LIFETIMES; i++)
+		most = s->lifetimes[i] > most ? s->lifetimes[i] : most;
+	for (size_t i = 0; s->watched == KNOWN && i < TOP_LIFETIMES; i++) {
+		if (!s->lifetimes[i])
+			continue;
+		struct span line = page_line(p);
+		putf(span_first(span_after(line, 1), 18), ROLE_LABEL, "below %s",
+		     show_seconds(ldexp(1e-3, (int)i)).text);
+		put_right(span_first(span_after(line, 19), 10), ROLE_STRONG, brief_count((double)s->lifetimes[i]).text);
+		put_bar(span_after(line, 31), ROLE_SPARK, (double)s->lifetimes[i] / (double)most);
+	}
+	page_pair(p, 31, "", s->watched == KNOWN ? "of those whose merge and break were both seen"
+						 : "it is not watched");
+}
+
+static void write_machine(struct page *p, const struct top_model *m)
+{
+	for (enum field f = 0; f < HOST_FIELDS; f++) {
+		if (f == 0 || strcmp(fields[f].group, fields[f - 1].group))
+			page_heading(p, fields[f].group);
+		value_line(p, m, f);
+	}
+	write_lifetimes(p, m->sample);
+}
+
 /* ---- a choice of fields ---- */
 
 static bool is_column(const struct view *v, enum field f)
@@ -129,6 +182,9 @@ static void write_page(struct page *p, const struct view *v, const struct displa
 	case PAGE_MISSING:
 		write_missing(p, d->model->sample);
 		break;
+	case PAGE_MACHINE:
+		write_machine(p, d->model);
+		break;
 	case PAGE_SORT:
 	case PAGE_COLUMNS:
 		write_fields(p, v, d->model->sample);
@@ -143,6 +199,7 @@ void draw_page(struct canvas *canvas, int y, int rows, struct view *v, const str
 {
 	static const char *const titles[VIEW_PAGES] = {
 		[PAGE_HELP] = " Help", [PAGE_MISSING] = " What is missing, lost and spent",
+		[PAGE_MACHINE] = " The engine and the machine",
 		[PAGE_SORT] = " Sort by", [PAGE_COLUMNS] = " Columns", [PAGE_DETAIL] = " Process" };
 	bool chooses = v->page == PAGE_SORT || v->page == PAGE_COLUMNS;
 	struct span title = span_at(canvas, 0, y, canvas->width);

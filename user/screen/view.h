@@ -14,6 +14,7 @@ enum view_page {
 	PAGE_DETAIL,		/* one process */
 	PAGE_HELP,
 	PAGE_MISSING,		/* what is missing, and why */
+	PAGE_MACHINE,		/* every value about the machine */
 	PAGE_SORT,		/* choose the column to sort by */
 	PAGE_COLUMNS,		/* choose the columns */
 	VIEW_PAGES
