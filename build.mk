@@ -31,7 +31,8 @@ LDLIBS += -lbpf -lelf -lz -lzstd -lxxhash -lncursesw -lm
 
 # A room is a folder: all its C files belong to it.
 ROOMS    := base core out screen sys probe gather act cli term advise top
-ROOM_SRC := $(foreach room,$(ROOMS),$(wildcard user/$(room)/*.c))
+# The parts of core/ are folders in it.
+ROOM_SRC := $(foreach room,$(ROOMS) core/*,$(wildcard user/$(room)/*.c))
 ROOM_OBJ := $(ROOM_SRC:%.c=$(BUILD)/obj/%.o)
 # user/prog/ksm_advise.c becomes the program ksm-advise.
 PROG_SRC := $(wildcard user/prog/*.c)

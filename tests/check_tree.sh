@@ -74,7 +74,7 @@ PYTHON
 # ---- what the documents list is what the code has ----
 
 same "docs/anatomy.md has every reason of the doctor" \
-	"$(sed -n '/reason_names\[REASON_COUNT\] = {/,/};/s/.*"\([a-z-]*\)".*/\1/p' user/core/doctor.c)" \
+	"$(sed -n '/reason_names\[REASON_COUNT\] = {/,/};/s/.*"\([a-z-]*\)".*/\1/p' user/core/judge/doctor.c)" \
 	"$(sed -n '/^## Why is nothing merged/,$s/^| `\([a-z-]*\)` .*/\1/p' docs/anatomy.md)"
 none "docs/json.md has every key of ksm-advise" \
 	"$(grep -oE '(json_[a-z0-9]+|count|sharing|pair_member)\(&?j, "[a-z_0-9]+"' user/out/advise_json.c | sed 's/.*"\(.*\)"/\1/' | sort -u |

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/fleet_key.h"
-#include "core/portable.h"
+#include "core/fleet/fleet_key.h"
+#include "core/fleet/portable.h"
 
 #define VMS 12
 #define HOSTS 3

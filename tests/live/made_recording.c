@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/top_pack.h"
+#include "core/live/top_pack.h"
 #include "gather/recording.h"
 
 #define SECOND 1000000000ll

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/estimate.h"
+#include "core/estimate/estimate.h"
 #include "core/mix.h"
 
 struct holding {

@@ -7,7 +7,7 @@
 #ifndef KSMSCOPE_TESTS_TRIAL_H
 #define KSMSCOPE_TESTS_TRIAL_H
 
-#include "core/scout.h"
+#include "core/estimate/scout.h"
 #include "tests/study/population.h"
 
 #define TRIAL_SKETCH_BYTES ((size_t)2 << 20)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The model of a sample of contents, where the sample holds all of them: then it must be what counting gives. */
-#include "core/build.h"
-#include "core/sampled.h"
+#include "core/estimate/sampled.h"
+#include "core/judge/build.h"
 #include "core/mix.h"
 #include "unit.h"
 

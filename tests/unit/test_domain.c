@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/domain.h"
-#include "core/glob.h"
 #include "core/mix.h"
+#include "core/trust/domain.h"
+#include "core/trust/glob.h"
 
 static int parse(struct domain_rules *rules, const char *text, struct error *err)
 {

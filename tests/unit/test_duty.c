@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/duty.h"
+#include "core/live/duty.h"
 
 #define MILLISECONDS 1000
 #define SECONDS 64	/* per run; the first ten fill the horizon */

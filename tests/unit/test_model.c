@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/build.h"
-#include "core/doctor.h"
-#include "core/verdict.h"
+#include "core/judge/build.h"
+#include "core/judge/doctor.h"
+#include "core/judge/verdict.h"
 
 static struct model build(struct sample *s)
 {

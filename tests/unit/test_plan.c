@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "core/build.h"
-#include "core/plan.h"
+#include "core/judge/build.h"
+#include "core/judge/plan.h"
 
 static void two_uids(struct sample *s)
 {

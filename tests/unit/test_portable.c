@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/fleet_key.h"
+#include "core/fleet/fleet_key.h"
+#include "core/fleet/portable.h"
+#include "core/fleet/siphash.h"
 #include "core/mix.h"
-#include "core/portable.h"
-#include "core/siphash.h"
 
 static const struct fleet_key key = { { 0x0123456789abcdef, 0xfedcba9876543210 } };
 

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/distinct.h"
+#include "core/estimate/distinct.h"
+#include "core/estimate/scout.h"
+#include "core/estimate/sketch.h"
 #include "core/mix.h"
-#include "core/scout.h"
-#include "core/sketch.h"
 
 #define ROOMY ((size_t)1 << 20)
 

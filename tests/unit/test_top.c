@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/history.h"
-#include "core/pack.h"
-#include "core/top_group.h"
-#include "core/top_model.h"
-#include "core/top_pack.h"
+#include "core/live/history.h"
+#include "core/live/pack.h"
+#include "core/live/top_group.h"
+#include "core/live/top_model.h"
+#include "core/live/top_pack.h"
 #include "out/top.h"
 #include "tests/unit/unit.h"
 

@@ -24,7 +24,7 @@
 
 #include "act/result.h"
 #include "base/error.h"
-#include "core/plan.h"
+#include "core/judge/plan.h"
 #include "sys/sysroot.h"
 
 #define ACT_STATE_DIR "/run/ksmscope"

@@ -18,7 +18,7 @@
 
 #include "act/journal.h"
 #include "act/result.h"
-#include "core/plan.h"
+#include "core/judge/plan.h"
 #include "sys/sysroot.h"
 
 /* Error: the journal or the knob can't be written; the result says why, too. `index` is the change's in its plan. */

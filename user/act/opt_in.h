@@ -18,7 +18,7 @@
 
 #include "act/journal.h"
 #include "act/result.h"
-#include "core/plan.h"
+#include "core/judge/plan.h"
 #include "sys/sysroot.h"
 
 /*

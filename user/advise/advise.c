@@ -9,7 +9,7 @@
 
 #include "base/units.h"
 #include "cli/progress.h"
-#include "core/build.h"
+#include "core/judge/build.h"
 
 static void show_look(void *context, uint64_t done, uint64_t expected)
 {

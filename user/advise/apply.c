@@ -7,7 +7,7 @@
 #include "advise/advise.h"
 #include "base/units.h"
 #include "cli/progress.h"
-#include "core/build.h"
+#include "core/judge/build.h"
 #include "sys/split_probe.h"
 
 /* Where words about the plan go: beside the answer, never into a JSON document. */

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "act/apply.h"
-#include "core/sketch.h"
+#include "core/estimate/sketch.h"
 
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const readers[] = { "auto", "direct-map", "copy", NULL };

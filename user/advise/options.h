@@ -4,7 +4,7 @@
 #define KSMSCOPE_ADVISE_OPTIONS_H
 
 #include "cli/options.h"
-#include "core/plan.h"
+#include "core/judge/plan.h"
 #include "gather/gather.h"
 
 enum advise_action { ACTION_ADVISE, ACTION_APPLY, ACTION_UNDO };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/sampled.h"
+#include "core/estimate/sampled.h"
 
 const char *area_class_name(enum area_class class)
 {

@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/build.h"
 #include "core/frames.h"
+#include "core/judge/build.h"
 #include "core/pfn_index.h"
 #include "sys/ksm_read.h"
 #include "sys/pagemap.h"

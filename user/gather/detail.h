@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sys/ → one process in detail (core/detail.h), on request: it takes milliseconds for each GiB. Reads only. */
+/* sys/ → one process in detail (core/live/detail.h), on request: it takes milliseconds for each GiB. Reads only. */
 #ifndef KSMSCOPE_GATHER_DETAIL_H
 #define KSMSCOPE_GATHER_DETAIL_H
 
-#include "core/detail.h"
-#include "core/top.h"
+#include "core/live/detail.h"
+#include "core/live/top.h"
 #include "sys/sysroot.h"
 
 /*

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "core/sampled.h"
+#include "core/estimate/sampled.h"
 #include "gather/look.h"
 #include "gather/sampling.h"
 #include "gather/targets.h"

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/units.h"
-#include "core/build.h"
+#include "core/judge/build.h"
 #include "gather/gather.h"
 
 /* Of one CPU, on the average. */

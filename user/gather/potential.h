@@ -11,7 +11,7 @@
 #ifndef KSMSCOPE_GATHER_POTENTIAL_H
 #define KSMSCOPE_GATHER_POTENTIAL_H
 
-#include "core/top.h"
+#include "core/live/top.h"
 #include "sys/sysroot.h"
 
 #define POTENTIAL_MOST_BYTES (4ll << 30)

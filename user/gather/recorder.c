@@ -11,7 +11,7 @@
 #include <zstd.h>
 
 #include "base/cleanup.h"
-#include "core/pack.h"
+#include "core/live/pack.h"
 #include "gather/recording_format.h"
 
 /* Three is zstd's own default; higher levels cost more CPU than a byte of disk is worth here. */

@@ -12,7 +12,7 @@
 
 #include <zstd.h>
 
-#include "core/pack.h"
+#include "core/live/pack.h"
 #include "gather/recording_format.h"
 
 struct recording {

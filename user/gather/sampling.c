@@ -12,9 +12,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/estimate/sampled.h"
 #include "core/frame_set.h"
 #include "core/mix.h"
-#include "core/sampled.h"
 #include "gather/place.h"
 #include "gather/scouting.h"
 #include "gather/walk.h"

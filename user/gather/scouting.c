@@ -8,8 +8,8 @@
 
 #include <stdlib.h>
 
+#include "core/estimate/scout.h"
 #include "core/mix.h"
-#include "core/scout.h"
 #include "sys/proc.h"
 
 /* Aimed at: scout.h calls a content frequent that is met SCOUT_HITS times among so many. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sys/ + probe/ → the facts of one moment (core/top.h): the only way in which
+ * sys/ + probe/ → the facts of one moment (core/live/top.h): the only way in which
  * programs come by them. Reads only. A probe that this kernel refuses costs
  * what it would have told, and `missing` says why.
  */
@@ -8,7 +8,7 @@
 #define KSMSCOPE_GATHER_TOP_H
 
 #include "base/error.h"
-#include "core/top.h"
+#include "core/live/top.h"
 #include "sys/sysroot.h"
 
 struct top_source;

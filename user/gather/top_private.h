@@ -3,7 +3,7 @@
 #ifndef KSMSCOPE_GATHER_TOP_PRIVATE_H
 #define KSMSCOPE_GATHER_TOP_PRIVATE_H
 
-#include "core/top.h"
+#include "core/live/top.h"
 #include "probe/engine.h"
 #include "probe/fault.h"
 #include "probe/hugepage.h"

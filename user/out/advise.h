@@ -4,8 +4,8 @@
 #define KSMSCOPE_OUT_ADVISE_H
 
 #include "base/text.h"
+#include "core/judge/plan.h"
 #include "core/model.h"
-#include "core/plan.h"
 
 /* What --apply did: predicted against actual. */
 struct applied {

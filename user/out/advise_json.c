@@ -2,9 +2,9 @@
 /* Schema ksm-advise/1; the keys are described in docs/json.md. */
 #include <string.h>
 
-#include "core/doctor.h"
-#include "core/sampled.h"
-#include "core/verdict.h"
+#include "core/estimate/sampled.h"
+#include "core/judge/doctor.h"
+#include "core/judge/verdict.h"
 #include "out/advise.h"
 #include "out/json.h"
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "core/doctor.h"
-#include "core/verdict.h"
+#include "core/judge/doctor.h"
+#include "core/judge/verdict.h"
 #include "out/advise.h"
 
 #define BAR_CELLS 40

@@ -4,8 +4,8 @@
 #define KSMSCOPE_OUT_TOP_H
 
 #include "base/text.h"
-#include "core/top_group.h"
-#include "core/top_model.h"
+#include "core/live/top_group.h"
+#include "core/live/top_model.h"
 
 /* What of a moment is written. */
 struct top_shown {

@@ -5,7 +5,7 @@
  *
  * While its programs are attached, every fault of the machine takes some
  * 100 ns longer. So by default they are attached in short windows at random
- * times, about an eighth of the time, and core/duty.h makes rates of what the
+ * times, about an eighth of the time, and core/live/duty.h makes rates of what the
  * windows saw. `precise` keeps them attached: exact, at that price. Where COW
  * breaks of merged pages happen that the windows miss, a window gets longer.
  *
@@ -29,8 +29,8 @@
 
 #include "base/error.h"
 #include "bpf/abi.h"
-#include "core/duty.h"
 #include "core/known.h"
+#include "core/live/duty.h"
 #include "probe/attach.h"
 #include "probe/engine.h"
 #include "probe/fault_facts.h"

@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #include "bpf/abi.h"
-#include "core/duty.h"
+#include "core/live/duty.h"
 
 _Static_assert(FAULT_KINDS <= DUTY_KINDS, "the duty cycle has room for all kinds of faults");
 

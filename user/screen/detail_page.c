@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/units.h"
-#include "core/doctor.h"
+#include "core/judge/doctor.h"
 #include "screen/draw.h"
 #include "screen/format.h"
 #include "screen/page.h"

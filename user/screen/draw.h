@@ -7,9 +7,9 @@
 #ifndef KSMSCOPE_SCREEN_DRAW_H
 #define KSMSCOPE_SCREEN_DRAW_H
 
-#include "core/detail.h"
-#include "core/history.h"
-#include "core/top_model.h"
+#include "core/live/detail.h"
+#include "core/live/history.h"
+#include "core/live/top_model.h"
 #include "screen/canvas.h"
 #include "screen/rows.h"
 #include "screen/view.h"

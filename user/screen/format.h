@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "core/top_model.h"
+#include "core/live/top_model.h"
 
 struct brief {
 	char text[40];

@@ -3,7 +3,7 @@
 #ifndef KSMSCOPE_SCREEN_ROWS_H
 #define KSMSCOPE_SCREEN_ROWS_H
 
-#include "core/top_group.h"
+#include "core/live/top_group.h"
 #include "screen/view.h"
 
 struct shown_row {

@@ -6,8 +6,8 @@
 #ifndef KSMSCOPE_SCREEN_VIEW_H
 #define KSMSCOPE_SCREEN_VIEW_H
 
-#include "core/top_group.h"
-#include "core/top_model.h"
+#include "core/live/top_group.h"
+#include "core/live/top_model.h"
 
 enum view_page {
 	PAGE_TABLE,

@@ -4,7 +4,7 @@
 #define KSMSCOPE_TOP_OPTIONS_H
 
 #include "cli/options.h"
-#include "core/fields.h"
+#include "core/live/fields.h"
 #include "screen/view.h"
 
 enum top_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV };

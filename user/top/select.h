@@ -3,7 +3,7 @@
 #ifndef KSMSCOPE_TOP_SELECT_H
 #define KSMSCOPE_TOP_SELECT_H
 
-#include "core/top.h"
+#include "core/live/top.h"
 #include "top/options.h"
 
 /* Mark the others as left out. Where nothing was asked for, all are wanted. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/top_pack.h"
+#include "core/live/top_pack.h"
 #include "gather/recording.h"
 #include "top/select.h"
 

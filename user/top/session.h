@@ -6,8 +6,8 @@
 #ifndef KSMSCOPE_TOP_SESSION_H
 #define KSMSCOPE_TOP_SESSION_H
 
-#include "core/history.h"
-#include "core/top_model.h"
+#include "core/live/history.h"
+#include "core/live/top_model.h"
 #include "gather/top.h"
 #include "sys/sysroot.h"
 #include "top/options.h"

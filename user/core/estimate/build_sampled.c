@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/estimate/build_sampled.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/count/owner.h"
+#include "core/estimate/estimate.h"
+#include "core/estimate/sampled.h"
+
+void build_count_areas(struct frame_counts *c, const struct sample *s)
+{
+	uint64_t merged_mappings = 0;
+
+	for (size_t a = 0; a < s->areas_count; a++) {
+		const struct area *area = &s->areas[a];
+		if (area->class != AREA_CANDIDATE)
+			c->not_mergeable[area->class] += area->present_pages;
+		c->file_pages += area->file_pages;
+		c->zero_page_mappings += area->zero_page_pages;
+		merged_mappings += area->merged_pages;
+	}
+	c->saved_now = merged_mappings > c->merged ? merged_mappings - c->merged : 0;
+}
+
+static uint64_t frames_of(double frames)
+{
+	return frames > 0 ? (uint64_t)llround(frames) : 0;
+}
+
+static uint64_t at_most(uint64_t frames, uint64_t most)
+{
+	return frames < most ? frames : most;
+}
+
+/* Outwards, so that rounding never makes an interval narrower. */
+static void interval_of(const struct estimate *e, uint64_t *ret_low, uint64_t *ret_high)
+{
+	*ret_low = e->low > 0 ? (uint64_t)floor(e->low) : 0;
+	*ret_high = e->high > 0 ? (uint64_t)ceil(e->high) : 0;
+}
+
+static void take_processes(struct model *m, const struct sample *s, const struct estimates *e)
+{
+	for (size_t i = 0; i < s->tasks_count; i++) {
+		struct owner_counts *p = &m->processes[i];
+		p->candidate = s->sampled->tasks[i].candidate;
+		if (i >= e->classes_count)
+			continue;
+		const struct class_estimate *class = &e->classes[i];
+		p->self_duplicates = frames_of(class->of[CLASS_SELF].value);
+		interval_of(&class->of[CLASS_SELF], &p->self_low, &p->self_high);
+		p->distinct = p->candidate - p->self_duplicates;
+		p->attributed_frames = class->of[CLASS_ATTRIBUTED].value;
+		p->attributed_low = class->of[CLASS_ATTRIBUTED].low;
+		p->attributed_high = class->of[CLASS_ATTRIBUTED].high;
+	}
+}
+
+/*
+ * Parts are estimated each on its own; the smaller part is taken as estimated
+ * and the rest as the rest, so that they add up as they do in an exact count.
+ */
+
+/* As if there were one trust domain: so the shares of the processes add up to all duplicates. */
+static void take_union(struct model *m, const struct sample *s, const struct estimates *e)
+{
+	struct duplicate_counts *d = &m->duplicates;
+
+	d->exact = e->of[TOTAL_UNION].exact;
+	d->frames = frames_of(e->of[TOTAL_UNION].value);
+	interval_of(&e->of[TOTAL_UNION], &d->low, &d->high);
+	d->distinct = m->frames.candidate - d->frames;
+	d->between_processes = at_most(frames_of(e->of[TOTAL_BETWEEN].value), d->frames);
+	d->within_processes = d->frames - d->between_processes;
+	d->capped = frames_of(e->of[TOTAL_CAPPED].value);
+	d->zero = m->frames.zero ? m->frames.zero - 1 : 0;
+	take_processes(m, s, e);
+}
+
+static void take_domains(struct model *m, const struct estimates *e)
+{
+	struct duplicate_counts *d = &m->duplicates;
+
+	interval_of(&e->of[TOTAL_POLICY], &d->inside_low, &d->inside_high);
+	m->crossing_frames = at_most(frames_of(e->of[TOTAL_CROSSING].value), d->frames);
+	d->inside_domains = d->frames - m->crossing_frames;
+	d->inside_low = at_most(d->inside_low, d->inside_domains);
+	d->inside_high = d->inside_high > d->inside_domains ? d->inside_high : d->inside_domains;
+}
+
+static int estimate_all(struct model *m, const struct sample *s, const uint32_t *domain_of)
+{
+	struct estimate_options options = { .max_page_sharing = value_or(s->engine.knob[KNOB_MAX_PAGE_SHARING], 0) };
+	struct estimates e;
+
+	if (estimate_make(&e, &s->sampled->sketch, &options, NULL))
+		return -ENOMEM;
+	take_union(m, s, &e);
+	m->theta = e.theta;
+	estimates_free(&e);
+	options.domain_of = domain_of;
+	if (estimate_make(&e, &s->sampled->sketch, &options, NULL))
+		return -ENOMEM;
+	take_domains(m, &e);
+	estimates_free(&e);
+	return 0;
+}
+
+static void count_frames(struct frame_counts *c, const struct sample *s)
+{
+	const struct sampled *sampled = s->sampled;
+
+	c->candidate = sampled->candidate;
+	c->zero = sampled->zero;
+	c->zero_in_huge = sampled->zero_in_huge;
+	c->merged = sampled->merged;
+	c->huge = sampled->huge;
+	c->unread = sampled->unread;
+	c->multi = sampled->multi;
+	build_count_areas(c, s);
+}
+
+/* Everything opted in: a page of metadata for each page that could be merged. */
+static void count_net(struct model *m, const struct sample *s)
+{
+	for (size_t a = 0; a < s->areas_count; a++) {
+		const struct area *area = &s->areas[a];
+		if (area->class == AREA_CANDIDATE)
+			m->candidate_pages += area->present_pages - area->file_pages - area->zero_page_pages;
+	}
+	m->net_bytes = (int64_t)(m->duplicates.frames * s->machine.page_bytes) -
+		       (int64_t)(m->candidate_pages * RMAP_ITEM_BYTES);
+}
+
+int build_sampled(struct model *m, const struct sample *s)
+{
+	uint32_t *domain_of = calloc(s->tasks_count + 1, sizeof(*domain_of));
+	struct owner_set set = { 0 };
+	int rc = domain_of ? owner_set_make(&set, s, OWNER_DOMAIN) : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < set.count; i++)
+		for (uint32_t k = 0; k < set.owners[i].count; k++)
+			domain_of[set.tasks[set.owners[i].first + k]] = i;
+	m->sampled = true;
+	count_frames(&m->frames, s);
+	if (!rc)
+		rc = estimate_all(m, s, domain_of);
+	if (!rc)
+		count_net(m, s);
+	owner_set_free(&set);
+	free(domain_of);
+	return rc;
+}

@@ -1,0 +1,423 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The sample is sorted so that contents of one group, in it a content, in it a
+ * domain, in it a class stand together; then it is walked twice, once for the
+ * sums and once for the residuals.
+ */
+#include "core/estimate/estimate.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/estimate/sketch_order.h"
+
+/* A regression with its group in progress: contents of one group come one after the other. */
+struct gathered {
+	struct regression regression;
+	uint64_t group;			/* number of the group in progress; 0: none */
+	double x;
+	double y[REGRESSION_MEASURES];
+};
+
+struct class_work {
+	struct gathered gathered;
+	uint64_t frames[SKETCH_STRATA];
+	struct part parts[CLASS_MEASURES];
+};
+
+typedef void (*take_group)(struct regression *regression, double x, const double *y, unsigned int measures);
+
+struct walk {
+	struct sketch_order order;
+	uint32_t max_page_sharing;
+	take_group take;		/* what this walk does with a group */
+	uint64_t group;			/* in progress */
+	struct gathered total;
+	uint64_t total_frames[SKETCH_STRATA];
+	struct part total_parts[TOTAL_MEASURES];
+	struct class_work *classes;	/* one more than there are: the last is for owners of no class */
+	uint32_t classes_count;
+};
+
+/* ---- one group after the other ---- */
+
+static void gathered_end(struct gathered *g, take_group take, unsigned int measures)
+{
+	if (!g->group)
+		return;
+	take(&g->regression, g->x, g->y, measures);
+	g->group = 0;
+	g->x = 0;
+	memset(g->y, 0, sizeof(g->y));
+}
+
+static void gathered_add(struct gathered *g, const struct walk *w, double x, const double *y, unsigned int measures)
+{
+	if (g->group != w->group)
+		gathered_end(g, w->take, measures);
+	g->group = w->group;
+	g->x += x;
+	for (unsigned int m = 0; m < measures; m++)
+		g->y[m] += y[m];
+}
+
+/* Frames that merging `copies` of a content frees, when `max_page_sharing` may share one. */
+static double freed(uint64_t copies, uint32_t max_page_sharing)
+{
+	uint64_t stay = max_page_sharing > 1 ? (copies + max_page_sharing - 1) / max_page_sharing : 1;
+	return (double)(copies - stay);
+}
+
+struct domain_run {
+	uint32_t begin, end;		/* in the order */
+	uint64_t copies;
+	uint32_t classes;		/* that hold the content in this domain */
+};
+
+/* The slots of one content, from i, that lie in one domain. */
+static struct domain_run domain_run_at(const struct sketch_order *o, uint32_t i, uint32_t content_end)
+{
+	struct domain_run run = { .begin = i };
+	uint32_t domain = sketch_order_domain(o, i), class_before = 0;
+
+	for (run.end = i; run.end < content_end && sketch_order_domain(o, run.end) == domain; run.end++) {
+		uint32_t class = sketch_order_class(o, run.end);
+		run.copies += sketch_order_slot(o, run.end)->frames;
+		run.classes += run.end == i || class != class_before;
+		class_before = class;
+	}
+	return run;
+}
+
+static void walk_domain_run(struct walk *w, const struct domain_run *run)
+{
+	const struct sketch_order *o = &w->order;
+	double copies = (double)run->copies;
+	double freed_share = freed(run->copies, w->max_page_sharing) / copies;
+
+	for (uint32_t i = run->begin, end; i < run->end; i = end) {
+		uint32_t class = sketch_order_class(o, i);
+		double held = 0;
+		for (end = i; end < run->end && sketch_order_class(o, end) == class; end++)
+			held += sketch_order_slot(o, end)->frames;
+		double y[CLASS_MEASURES] = {
+			[CLASS_SELF] = held - 1,
+			[CLASS_BETWEEN] = run->classes > 1,
+			[CLASS_ATTRIBUTED] = held * (1 - 1 / copies),
+			[CLASS_MARGINAL] = held - (run->classes == 1),
+			[CLASS_CAPPED] = held * freed_share,
+		};
+		gathered_add(&w->classes[class].gathered, w, held, y, CLASS_MEASURES);
+	}
+}
+
+static void walk_content(struct walk *w, const struct content_run *content)
+{
+	double y[TOTAL_MEASURES] = { 0 };
+	double copies = 0, domains = 0;
+	struct domain_run run;
+
+	w->group = content->group;
+	for (uint32_t i = content->begin; i < content->end; i = run.end) {
+		run = domain_run_at(&w->order, i, content->end);
+		walk_domain_run(w, &run);
+		copies += (double)run.copies;
+		domains++;
+		y[TOTAL_POLICY] += (double)run.copies - 1;
+		y[TOTAL_BETWEEN] += run.classes - 1;
+		y[TOTAL_WITHIN] += (double)run.copies - run.classes;
+		y[TOTAL_CAPPED] += freed(run.copies, w->max_page_sharing);
+	}
+	y[TOTAL_UNION] = copies - 1;
+	y[TOTAL_CROSSING] = domains - 1;
+	gathered_add(&w->total, w, copies, y, TOTAL_MEASURES);
+}
+
+static void walk_all(struct walk *w, enum sketch_stratum stratum, take_group take)
+{
+	struct content_run run = { 0 };
+
+	w->take = take;
+	while (sketch_order_next(&w->order, &run))
+		if (sketch_order_slot(&w->order, run.begin)->stratum == stratum)
+			walk_content(w, &run);
+	gathered_end(&w->total, take, TOTAL_MEASURES);
+	for (uint32_t class = 0; class <= w->classes_count; class++)
+		gathered_end(&w->classes[class].gathered, take, CLASS_MEASURES);
+}
+
+/* ---- strata ---- */
+
+/* The first copy of a content frees nothing; but all of a class's copies may be free beside those of others. */
+#define TOTAL_NEVER_WHOLE ((1u << TOTAL_MEASURES) - 1)
+#define CLASS_NEVER_WHOLE (1u << CLASS_SELF)
+
+static struct population class_population(const struct walk *w, uint32_t class, enum sketch_stratum stratum)
+{
+	return (struct population){
+		.theta = sketch_theta(w->order.sketch, stratum),
+		.frames = (double)w->classes[class].frames[stratum],
+		.groups_variance = INFINITY,
+		.never_whole = CLASS_NEVER_WHOLE,
+	};
+}
+
+static struct population total_population(const struct walk *w, enum sketch_stratum stratum)
+{
+	struct population of = {
+		.theta = sketch_theta(w->order.sketch, stratum),
+		.frames = (double)w->total_frames[stratum],
+		.groups_variance = INFINITY,
+		.never_whole = TOTAL_NEVER_WHOLE,
+		.all_but_first = 1u << TOTAL_UNION,
+		.groups_are_contents = w->order.sketch->probe_is_hash,
+	};
+	if (stratum == SKETCH_LIGHT && w->order.sketch->counts_distinct) {
+		struct distinct_count probes = distinct_estimate(&w->order.sketch->probes);
+		of.groups = probes.count;
+		of.groups_variance = probes.variance;
+	}
+	return of;
+}
+
+static void estimate_stratum(struct walk *w, enum sketch_stratum stratum)
+{
+	struct population total = total_population(w, stratum);
+
+	memset(&w->total, 0, sizeof(w->total));
+	for (uint32_t i = 0; i <= w->classes_count; i++)
+		memset(&w->classes[i].gathered, 0, sizeof(w->classes[i].gathered));
+	walk_all(w, stratum, regression_sum);
+	regression_fit(&w->total.regression, &total, TOTAL_MEASURES);
+	for (uint32_t i = 0; i < w->classes_count; i++) {
+		struct population of = class_population(w, i, stratum);
+		regression_fit(&w->classes[i].gathered.regression, &of, CLASS_MEASURES);
+	}
+	walk_all(w, stratum, regression_residual);
+	for (unsigned int m = 0; m < TOTAL_MEASURES; m++)
+		w->total_parts[m] = part_add(w->total_parts[m],
+					     regression_part(&w->total.regression, m, &total));
+	for (uint32_t i = 0; i < w->classes_count; i++) {
+		struct class_work *class = &w->classes[i];
+		struct population of = class_population(w, i, stratum);
+		for (unsigned int m = 0; m < CLASS_MEASURES; m++)
+			class->parts[m] = part_add(class->parts[m],
+						   regression_part(&class->gathered.regression, m, &of));
+	}
+}
+
+/* ---- the answer ---- */
+
+static double share(uint64_t part, uint64_t whole)
+{
+	return part < whole ? (double)part / (double)whole : 1;
+}
+
+static bool walk_init(struct walk *w, const struct sketch *s, const struct estimate_options *options)
+{
+
+	w->max_page_sharing = options->max_page_sharing;
+	if (!sketch_order_init(&w->order, s, options->class_of, options->classes_count, options->domain_of))
+		return false;
+	w->classes_count = w->order.classes_count;
+	w->classes = calloc((size_t)w->classes_count + 1, sizeof(*w->classes));
+	if (!w->classes)
+		return false;
+	for (unsigned int m = 0; m < TOTAL_MEASURES; m++)
+		w->total_parts[m] = part_nothing();
+	for (uint32_t i = 0; i < w->classes_count; i++)
+		for (unsigned int m = 0; m < CLASS_MEASURES; m++)
+			w->classes[i].parts[m] = part_nothing();
+	for (uint32_t owner = 0; owner < s->owners; owner++)
+		for (unsigned int stratum = 0; stratum < SKETCH_STRATA; stratum++) {
+			uint64_t frames = s->owner_frames[owner][stratum];
+			w->total_frames[stratum] += frames;
+			w->classes[sketch_order_class_of(&w->order, owner)].frames[stratum] += frames;
+		}
+	return true;
+}
+
+static void walk_free(struct walk *w)
+{
+	sketch_order_free(&w->order);
+	free(w->classes);
+}
+
+static void answer_class(struct class_estimate *ret, const struct class_work *work, const uint64_t *candidates)
+{
+	ret->frames = work->frames[SKETCH_LIGHT] + work->frames[SKETCH_HEAVY];
+	ret->coverage = candidates ? share(ret->frames, *candidates) : 1;
+	for (unsigned int m = 0; m < CLASS_MEASURES; m++)
+		ret->of[m] = part_estimate(&work->parts[m]);
+}
+
+static void answer(struct estimates *ret, const struct walk *w, const struct estimate_options *options)
+{
+	ret->frames = w->total_frames[SKETCH_LIGHT] + w->total_frames[SKETCH_HEAVY];
+	ret->coverage = share(ret->frames, options->total_candidates);
+	ret->theta = sketch_theta(w->order.sketch, SKETCH_LIGHT);
+	ret->theta_heavy = sketch_theta(w->order.sketch, SKETCH_HEAVY);
+	for (unsigned int m = 0; m < TOTAL_MEASURES; m++)
+		ret->of[m] = part_estimate(&w->total_parts[m]);
+	struct estimate *duplicates = &ret->of[TOTAL_UNION];
+	double frames = (double)ret->frames;
+	ret->distinct = (struct estimate){ .value = frames - duplicates->value, .low = frames - duplicates->high,
+					   .high = frames - duplicates->low, .exact = duplicates->exact };
+	for (uint32_t i = 0; i < ret->classes_count; i++)
+		answer_class(&ret->classes[i], &w->classes[i],
+			     options->candidates ? &options->candidates[i] : NULL);
+}
+
+static int no_memory(struct error *err)
+{
+	return fail(err, EXIT_FAILED, "no memory for an estimate");
+}
+
+static int sketch_is_whole(const struct sketch *s, struct error *err)
+{
+	if (s->failed)
+		return fail(err, EXIT_FAILED, "the sample is not whole: its table ran out of %s",
+			    s->failed == -ENOSPC ? "room; give it more memory" : "memory");
+	return 0;
+}
+
+int estimate_make(struct estimates *ret, const struct sketch *sketch, const struct estimate_options *options,
+		  struct error *err)
+{
+	struct walk w = { 0 };
+	int status = sketch_is_whole(sketch, err);
+
+	*ret = (struct estimates){ 0 };
+	if (status)
+		return status;
+	bool ready = walk_init(&w, sketch, options);
+	ret->classes_count = w.classes_count;
+	ret->classes = ready ? calloc((size_t)w.classes_count + 1, sizeof(*ret->classes)) : NULL;
+	if (!ret->classes) {
+		walk_free(&w);
+		return no_memory(err);
+	}
+	for (unsigned int stratum = 0; stratum < SKETCH_STRATA; stratum++) {
+		estimate_stratum(&w, stratum);
+		for (uint32_t i = 0; i < w.classes_count; i++)
+			ret->classes[i].groups += w.classes[i].gathered.regression.groups;
+	}
+	answer(ret, &w, options);
+	walk_free(&w);
+	return 0;
+}
+
+void estimates_free(struct estimates *e)
+{
+	free(e->classes);
+	*e = (struct estimates){ 0 };
+}
+
+/* ---- the matrix ---- */
+
+struct pair {
+	uint64_t group;			/* in progress */
+	double here;			/* contents of that group that both hold */
+	double sum, squares, cubes;
+};
+
+struct matrix {
+	struct sketch_order order;
+	uint32_t classes_count;
+	struct pair *pairs;
+	uint64_t frames[ESTIMATE_MATRIX_MAX][SKETCH_STRATA];
+	struct part *parts;
+};
+
+static void pair_end(struct pair *p)
+{
+	p->sum += p->here;
+	p->squares += p->here * p->here;
+	p->cubes += p->here * p->here * p->here;
+	p->here = 0;
+}
+
+/* Every two classes that hold the content get one more. */
+static void matrix_content(struct matrix *m, const struct content_run *run)
+{
+	uint32_t classes[ESTIMATE_MATRIX_MAX], count = 0;
+
+	for (uint32_t i = run->begin; i < run->end; i++) {
+		uint32_t class = sketch_order_class(&m->order, i);
+		if (class < m->classes_count && (count == 0 || classes[count - 1] != class))
+			classes[count++] = class;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		for (uint32_t j = 0; j < i; j++) {
+			struct pair *p = &m->pairs[classes[j] * m->classes_count + classes[i]];
+			if (p->group != run->group)
+				pair_end(p);
+			p->group = run->group;
+			p->here++;
+		}
+}
+
+static void matrix_stratum(struct matrix *m, enum sketch_stratum stratum)
+{
+	size_t count = m->classes_count;
+	double theta = sketch_theta(m->order.sketch, stratum);
+	struct content_run run = { 0 };
+
+	memset(m->pairs, 0, count * count * sizeof(*m->pairs));
+	while (sketch_order_next(&m->order, &run))
+		if (sketch_order_slot(&m->order, run.begin)->stratum == stratum)
+			matrix_content(m, &run);
+	for (size_t a = 0; a < count; a++)
+		for (size_t b = a + 1; b < count; b++) {
+			struct pair *p = &m->pairs[a * count + b];
+			double most = fmin((double)m->frames[a][stratum], (double)m->frames[b][stratum]);
+			pair_end(p);
+			m->parts[a * count + b] = part_add(m->parts[a * count + b],
+				counted_part(p->sum, p->squares, p->cubes, theta, most));
+		}
+}
+
+static void matrix_make(struct estimate *ret, struct matrix *m)
+{
+	const struct sketch *s = m->order.sketch;
+	size_t count = m->classes_count;
+
+	for (uint32_t owner = 0; owner < s->owners; owner++) {
+		uint32_t class = sketch_order_class_of(&m->order, owner);
+		for (unsigned int stratum = 0; stratum < SKETCH_STRATA && class < count; stratum++)
+			m->frames[class][stratum] += s->owner_frames[owner][stratum];
+	}
+	for (size_t i = 0; i < count * count; i++)
+		m->parts[i] = part_nothing();
+	for (unsigned int stratum = 0; stratum < SKETCH_STRATA; stratum++)
+		matrix_stratum(m, stratum);
+	for (size_t a = 0; a < count; a++)
+		for (size_t b = a; b < count; b++)
+			ret[a * count + b] = ret[b * count + a] = part_estimate(&m->parts[a * count + b]);
+}
+
+int estimate_matrix(struct estimate *ret, const struct sketch *sketch, const uint32_t *class_of, uint32_t count,
+		    struct error *err)
+{
+	int status = sketch_is_whole(sketch, err);
+
+	if (status)
+		return status;
+	if (count > ESTIMATE_MATRIX_MAX)
+		return fail(err, EXIT_FAILED, "a matrix of %u classes is too large: at most %d", count,
+			    ESTIMATE_MATRIX_MAX);
+	struct matrix m = {
+		.classes_count = count,
+		.pairs = calloc((size_t)count * count + 1, sizeof(*m.pairs)),
+		.parts = calloc((size_t)count * count + 1, sizeof(*m.parts)),
+	};
+	bool ready = sketch_order_init(&m.order, sketch, class_of, count, NULL) && m.pairs && m.parts;
+	if (ready)
+		matrix_make(ret, &m);
+	sketch_order_free(&m.order);
+	free(m.pairs);
+	free(m.parts);
+	return ready ? 0 : no_memory(err);
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/estimate/sketch_order.h"
+
+#include <stdlib.h>
+
+uint32_t sketch_order_class_of(const struct sketch_order *o, uint32_t owner)
+{
+	uint32_t class = o->class_of ? o->class_of[owner] : owner;
+	return class < o->classes_count ? class : o->classes_count;
+}
+
+uint32_t sketch_order_domain_of(const struct sketch_order *o, uint32_t owner)
+{
+	return o->domain_of ? o->domain_of[owner] : 0;
+}
+
+static int compare(uint64_t a, uint64_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int by_group(const void *a, const void *b, void *context)
+{
+	const struct sketch_order *o = context;
+	const struct sketch_slot *x = &o->sketch->slots[*(const uint32_t *)a];
+	const struct sketch_slot *y = &o->sketch->slots[*(const uint32_t *)b];
+	int order;
+
+	if ((order = compare(x->stratum, y->stratum)) || (order = compare(x->place, y->place)) ||
+	    (order = compare(x->hash, y->hash)))
+		return order;
+	order = compare(sketch_order_domain_of(o, x->owner), sketch_order_domain_of(o, y->owner));
+	if (order)
+		return order;
+	return compare(sketch_order_class_of(o, x->owner), sketch_order_class_of(o, y->owner));
+}
+
+bool sketch_order_init(struct sketch_order *ret, const struct sketch *s, const uint32_t *class_of,
+		       uint32_t classes_count, const uint32_t *domain_of)
+{
+	size_t used = (size_t)s->used[SKETCH_LIGHT] + s->used[SKETCH_HEAVY];
+
+	*ret = (struct sketch_order){
+		.sketch = s, .class_of = class_of, .domain_of = domain_of,
+		.classes_count = class_of ? classes_count : s->owners,
+		.index = calloc(used + 1, sizeof(*ret->index)),
+	};
+	if (!ret->index)
+		return false;
+	for (uint32_t i = 0; i < s->slots_count; i++)
+		if (s->slots[i].frames)
+			ret->index[ret->count++] = i;
+	qsort_r(ret->index, ret->count, sizeof(*ret->index), by_group, ret);
+	return true;
+}
+
+void sketch_order_free(struct sketch_order *o)
+{
+	free(o->index);
+	*o = (struct sketch_order){ 0 };
+}
+
+static bool same_group(const struct sketch_slot *a, const struct sketch_slot *b)
+{
+	return a->place == b->place && a->stratum == b->stratum;
+}
+
+bool sketch_order_next(const struct sketch_order *o, struct content_run *run)
+{
+	uint32_t begin = run->end;
+
+	if (begin == o->count)
+		return false;
+	const struct sketch_slot *first = sketch_order_slot(o, begin);
+	if (begin == 0 || !same_group(first, sketch_order_slot(o, begin - 1)))
+		run->group++;
+	run->begin = begin;
+	for (run->end = begin + 1; run->end < o->count; run->end++) {
+		const struct sketch_slot *slot = sketch_order_slot(o, run->end);
+		if (slot->hash != first->hash || !same_group(slot, first))
+			break;
+	}
+	return true;
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The model in its order: group, count, attribute, judge. Each step has its own file. */
+#include "core/judge/build.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/count/granularity.h"
+#include "core/count/sharing.h"
+#include "core/count/tally.h"
+#include "core/estimate/build_sampled.h"
+#include "core/judge/doctor.h"
+#include "core/judge/verdict.h"
+
+/* ---- frames ---- */
+
+static void count_frames(struct frame_counts *c, const struct sample *s)
+{
+	const uint8_t *flags = frame_flags_of(&s->frames);
+
+	c->candidate = frame_count(&s->frames);
+	for (uint32_t i = 0; i < frame_count(&s->frames); i++) {
+		uint8_t f = flags[i];
+		c->zero += !!(f & FRAME_ZERO);
+		c->zero_in_huge += (f & FRAME_ZERO) && (f & FRAME_HUGE);
+		c->merged += !!(f & FRAME_MERGED);
+		c->huge += !!(f & FRAME_HUGE);
+		c->is_volatile += !!(f & FRAME_VOLATILE);
+		c->unread += !!(f & FRAME_UNREAD);
+		c->multi += (f & FRAME_MULTI) && !(f & FRAME_MERGED);
+	}
+	build_count_areas(c, s);
+}
+
+/* S = Σ (c - 1), and S_cap = Σ (c - ⌈c/M⌉) over contents with c copies. */
+static void count_duplicates(struct duplicate_counts *d, const struct tally *t)
+{
+	uint64_t cap = value_or(t->sample->engine.knob[KNOB_MAX_PAGE_SHARING], 0);
+
+	d->exact = true;
+	d->distinct = t->contents;
+	for (uint32_t c = 0; c < t->contents; c++) {
+		uint64_t copies = t->copies[c];
+		d->frames += copies - 1;
+		d->capped += cap ? copies - (copies + cap - 1) / cap : copies - 1;
+	}
+	if (t->zero != FRAME_NONE)
+		d->zero = t->copies[t->zero] - 1;
+	d->low = d->high = d->frames;
+}
+
+/* ---- owners ---- */
+
+/*
+ * What merging inside each trust domain alone frees. A frame that two domains
+ * map (after fork and a change of uid) belongs to the one that was met first.
+ */
+static int count_domains(struct model *m, const struct tally *t)
+{
+	static const struct zero_rule as_contents = { false, false };
+	struct owner_set set;
+
+	if (owner_set_make(&set, t->sample, OWNER_DOMAIN))
+		return -ENOMEM;
+	for (size_t i = 0; i < set.count; i++) {
+		struct scope scope = { .set = &set, .owner = &set.owners[i], .first_met = true };
+		m->duplicates.inside_domains += tally_saving(t, &scope, 0, &as_contents);
+	}
+	owner_set_free(&set);
+	m->crossing_frames = m->duplicates.frames - m->duplicates.inside_domains;
+	return 0;
+}
+
+static int count_sharing(const struct tally *t, enum owner_kind kind, struct owner_counts *known,
+			 struct sharing **ret, size_t *ret_count)
+{
+	struct owner_set set;
+	struct owner_counts *counts = known;
+
+	if (owner_set_make(&set, t->sample, kind))
+		return -ENOMEM;
+	if (!counts)
+		counts = calloc(set.count + 1, sizeof(*counts));
+	int rc = counts ? 0 : -ENOMEM;
+	for (size_t i = 0; !rc && !known && i < set.count; i++) {
+		struct scope scope = { .set = &set, .owner = &set.owners[i] };
+		tally_owner(t, &scope, false, &counts[i]);
+	}
+	if (!rc)
+		rc = sharing_count(t, &set, counts, ret, ret_count);
+	if (counts != known)
+		free(counts);
+	owner_set_free(&set);
+	return rc;
+}
+
+struct attribution {
+	const struct tally *tally;
+	const uint16_t *mappers;
+	struct owner_counts *process;
+	struct mapping_counts *mappings;
+};
+
+/* Each frame of a content with c copies carries 1 - 1/c of a duplicate, shared evenly by the processes that map it. */
+static void attribute_frame(void *context, uint32_t frame, const struct area *area)
+{
+	struct attribution *a = context;
+	const struct sample *s = a->tally->sample;
+	struct mapping_counts *mapping = &a->mappings[area - s->areas];
+	uint8_t flags = frame_flags_of(&s->frames)[frame];
+
+	if (!tally_mark(a->tally, frame))
+		return;
+	double share = 1 - 1.0 / a->tally->copies[content_of(s, frame)];
+	a->process->attributed_frames += share / (a->mappers ? a->mappers[frame] : 1);
+	mapping->candidate++;
+	mapping->duplicates += share;
+	mapping->huge += !!(flags & FRAME_HUGE);
+	mapping->zero += !!(flags & FRAME_ZERO);
+	mapping->is_volatile += !!(flags & FRAME_VOLATILE);
+}
+
+static int count_processes(struct model *m, const struct tally *t)
+{
+	struct owner_set set;
+	uint16_t *mappers = m->frames.multi || m->frames.merged ? tally_mappers(t) : NULL;
+
+	if (owner_set_make(&set, t->sample, OWNER_PROCESS))
+		return -ENOMEM;
+	for (size_t i = 0; i < set.count; i++) {
+		struct scope scope = { .set = &set, .owner = &set.owners[i] };
+		struct attribution a = { t, mappers, &m->processes[i], m->mappings };
+		tally_owner(t, &scope, true, &m->processes[i]);
+		tally_pages(t->sample, &scope, attribute_frame, &a);
+		tally_unmark(t, &scope);
+	}
+	free(mappers);
+	owner_set_free(&set);
+	for (uint32_t i = 0; i < frame_count(&t->sample->frames); i++)
+		m->duplicates.within_processes += !!(frame_flags_of(&t->sample->frames)[i] & FRAME_SELF);
+	m->duplicates.between_processes = m->duplicates.frames - m->duplicates.within_processes;
+	return 0;
+}
+
+/* ---- worth ---- */
+
+/* Pages of an area that ksmd would track: an rmap_item each, whoever else maps the same frame. */
+static uint64_t tracked_pages(const struct area *area)
+{
+	return area->present_pages - area->file_pages - area->zero_page_pages;
+}
+
+/*
+ * A mapping is worth opting in when what its duplicates save exceeds what
+ * tracking all its pages costs. Secrets are left out: mlocked, DONTDUMP and
+ * WIPEONFORK memory says by its flags that it is not to be shared.
+ */
+static void choose_mappings(struct model *m, const struct sample *s)
+{
+	for (size_t a = 0; a < s->areas_count; a++) {
+		const struct area *area = &s->areas[a];
+		double gain = m->mappings[a].duplicates * s->machine.page_bytes;
+		m->worthwhile[a] = area->class == AREA_CANDIDATE && !(area->flags & AREA_SECRET) &&
+				   gain > (double)tracked_pages(area) * RMAP_ITEM_BYTES;
+	}
+}
+
+/* Net = saved bytes less sizeof(rmap_item) for each page that ksmd tracks. */
+static void count_net(struct model *m, const struct sample *s)
+{
+	uint64_t all = 0, worthwhile = 0;
+
+	for (size_t a = 0; a < s->areas_count; a++) {
+		if (s->areas[a].class != AREA_CANDIDATE)
+			continue;
+		all += tracked_pages(&s->areas[a]);
+		worthwhile += m->worthwhile[a] ? tracked_pages(&s->areas[a]) : 0;
+	}
+	m->candidate_pages = all;
+	m->tracked_pages = worthwhile;
+	m->net_bytes = (int64_t)(m->duplicates.frames * s->machine.page_bytes) - (int64_t)(all * RMAP_ITEM_BYTES);
+	m->net_part_bytes = (int64_t)(m->duplicates.mergeable * s->machine.page_bytes) -
+			    (int64_t)(worthwhile * RMAP_ITEM_BYTES);
+}
+
+static void count_saving(struct saving *ret, const struct tally *t, const struct scope *scope)
+{
+	const struct value *knob = t->sample->engine.knob;
+	struct zero_rule zero = { .all = value_or(knob[KNOB_USE_ZERO_PAGES], 0) == 1 };
+	uint32_t cap = value_or(knob[KNOB_MAX_PAGE_SHARING], 0);
+
+	ret->frames = tally_saving(t, scope, cap, &zero);
+	zero.in_huge = true;
+	ret->frames_split = tally_saving(t, scope, cap, &zero);
+}
+
+/* What the engine frees at its settings when the worthwhile mappings are opted in. */
+static int count_mergeable(struct model *m, const struct tally *t)
+{
+	struct scope everything = { .areas = m->worthwhile };
+	struct owner_set set;
+
+	if (owner_set_make(&set, t->sample, OWNER_DOMAIN))
+		return -ENOMEM;
+	m->domains = calloc(set.count + 1, sizeof(*m->domains));
+	int rc = m->domains ? 0 : -ENOMEM;
+	for (size_t i = 0; !rc && i < set.count; i++) {
+		struct scope scope = { .set = &set, .owner = &set.owners[i], .areas = m->worthwhile, .first_met = true };
+		struct saving *domain = &m->domains[m->domains_count++];
+		*domain = (struct saving){ .key = set.owners[i].key, .first_task = set.tasks[set.owners[i].first] };
+		count_saving(domain, t, &scope);
+		m->duplicates.mergeable += domain->frames;
+	}
+	owner_set_free(&set);
+	if (!rc)
+		count_saving(&m->together, t, &everything);
+	return rc;
+}
+
+static void count_exposure(struct model *m, const struct sample *s)
+{
+	const struct value *knob = s->engine.knob;
+	uint64_t saved = value_or(knob[KNOB_PAGES_SHARING], 0) + value_or(knob[KNOB_KSM_ZERO_PAGES], 0);
+
+	m->exposure.needed_bytes = saved * s->machine.page_bytes;
+	m->exposure.needed_predicted_bytes = m->exposure.needed_bytes + m->duplicates.mergeable * s->machine.page_bytes;
+	m->exposure.available_bytes = s->machine.available_bytes;
+}
+
+/* Two scans of what the engine tracks already and of the targets' candidates. */
+static void estimate_time(struct model *m, const struct sample *s)
+{
+	const struct value *knob = s->engine.knob;
+	uint64_t tracked = value_or(knob[KNOB_PAGES_SHARED], 0) + value_or(knob[KNOB_PAGES_SHARING], 0) +
+			   value_or(knob[KNOB_PAGES_UNSHARED], 0) + value_or(knob[KNOB_PAGES_VOLATILE], 0);
+	double scan = doctor_scan_seconds(&s->engine, tracked + m->frames.candidate);
+	m->eta_seconds = scan < 0 ? -1 : 2 * scan;
+}
+
+static int count_everything(struct model *m, struct sample *s, struct tally *t)
+{
+	int rc = tally_group(t, s);
+	if (rc)
+		return rc;
+	count_frames(&m->frames, s);
+	count_duplicates(&m->duplicates, t);
+	if ((rc = granularity_count(t, m->granularity, &m->granularity_levels)) ||
+	    (rc = count_processes(m, t)) || (rc = count_domains(m, t)) ||
+	    (rc = count_sharing(t, OWNER_PROCESS, m->processes, &m->sharing, &m->sharing_count)) ||
+	    (rc = count_sharing(t, OWNER_UID, NULL, &m->uid_sharing, &m->uid_sharing_count)) ||
+	    (rc = count_sharing(t, OWNER_CGROUP, NULL, &m->cgroup_sharing, &m->cgroup_sharing_count)))
+		return rc;
+	choose_mappings(m, s);
+	if ((rc = count_mergeable(m, t)))
+		return rc;
+	count_net(m, s);
+	return 0;
+}
+
+int model_build(struct model *m, struct sample *s)
+{
+	struct tally t = { 0 };
+
+	memset(m, 0, sizeof(*m));
+	m->complete = sample_complete(s);
+	m->processes = calloc(s->tasks_count + 1, sizeof(*m->processes));
+	m->mappings = calloc(s->areas_count + 1, sizeof(*m->mappings));
+	m->worthwhile = calloc(s->areas_count + 1, sizeof(*m->worthwhile));
+	int rc = -ENOMEM;
+	if (m->processes && m->mappings && m->worthwhile)
+		rc = s->sampled ? build_sampled(m, s) : count_everything(m, s, &t);
+	tally_free(&t);
+	if (!rc) {
+		count_exposure(m, s);
+		estimate_time(m, s);
+		rc = doctor_examine(m, s);
+	}
+	if (!rc)
+		verdict_give(m, s);
+	else
+		model_free(m);
+	return rc;
+}
+
+void model_free(struct model *m)
+{
+	free(m->processes);
+	free(m->mappings);
+	free(m->worthwhile);
+	free(m->sharing);
+	free(m->uid_sharing);
+	free(m->cgroup_sharing);
+	free(m->domains);
+	free(m->reasons);
+	memset(m, 0, sizeof(*m));
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/live/top.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const struct fact_info top_facts[TOP_FACTS] = {
+	[FACT_KSMD_CPU_NS] = { "ksmd_cpu_ns", true, NULL },
+	[FACT_COW_KSM] = { "cow_ksm", true, NULL },
+	[FACT_SWAP_COPIES] = { "ksm_swpin_copy", true, NULL },
+	[FACT_PAGE_FAULTS] = { "pgfault", true, NULL },
+	[FACT_HUGE_FAULTS] = { "thp_fault_alloc", true, NULL },
+	[FACT_COLLAPSES] = { "thp_collapse_alloc", true, NULL },
+	[FACT_SPLITS] = { "thp_split_page", true, NULL },
+	[FACT_SPLITS_FAILED] = { "thp_split_page_failed", true, NULL },
+	[FACT_SPLITS_PMD] = { "thp_split_pmd", true, NULL },
+	[FACT_HUGE_BYTES] = { "AnonHugePages", false, NULL },
+	[FACT_ANON_BYTES] = { "AnonPages", false, NULL },
+	[FACT_TOTAL_BYTES] = { "MemTotal", false, NULL },
+	[FACT_AVAILABLE_BYTES] = { "MemAvailable", false, NULL },
+	[FACT_SWAP_FREE_BYTES] = { "SwapFree", false, NULL },
+	[FACT_STALL_SOME_US] = { "stall_some_us", true, NULL },
+	[FACT_STALL_FULL_US] = { "stall_full_us", true, NULL },
+	[FACT_STALL_SOME_AVG10] = { "stall_some_avg10", false, NULL },
+	[FACT_STALL_FULL_AVG10] = { "stall_full_avg10", false, NULL },
+	[FACT_MERGES] = { "merges", true, SOURCE_ENGINE },
+	[FACT_ZERO_MERGES] = { "zero_merges", true, SOURCE_ENGINE },
+	[FACT_MERGE_FAILURES] = { "merge_failures", true, SOURCE_ENGINE },
+	[FACT_REMOVED_PAGES] = { "removed_pages", true, SOURCE_ENGINE },
+	[FACT_PASSES] = { "passes", true, SOURCE_ENGINE },
+	[FACT_PASS_LAST_NS] = { "pass_last_ns", false, SOURCE_ENGINE },
+	[FACT_PASS_RUNNING_NS] = { "pass_running_ns", false, SOURCE_ENGINE },
+	[FACT_PASS_LAST_CPU_NS] = { "pass_last_cpu_ns", false, SOURCE_ENGINE },
+	[FACT_COLLAPSE_TRIES] = { "collapse_tries", true, SOURCE_HUGE },
+	[FACT_COLLAPSES_UNDOING] = { "collapses_undoing", true, SOURCE_HUGE },
+	[FACT_MERGES_UNDONE] = { "merges_undone", true, SOURCE_HUGE },
+	[FACT_KSMD_SPLITS] = { "ksmd_splits", true, SOURCE_HUGE },
+	[FACT_POTENTIAL_BYTES] = { "potential_bytes", false, SOURCE_CONTENT },
+	[FACT_OWN_CPU_NS] = { "own_cpu_ns", true, NULL },
+	[FACT_OWN_RSS_BYTES] = { "own_rss_bytes", false, NULL },
+};
+
+const struct fact_info task_facts[TASK_FACTS] = {
+	[TASK_ANON_BYTES] = { "anon_bytes", false, NULL },
+	[TASK_RSS_BYTES] = { "rss_bytes", false, NULL },
+	[TASK_SWAP_BYTES] = { "swap_bytes", false, NULL },
+	[TASK_HUGE_BYTES] = { "huge_bytes", false, NULL },
+	[TASK_MERGED_PAGES] = { "ksm_merging_pages", false, NULL },
+	[TASK_ZERO_PAGES] = { "ksm_zero_pages", false, NULL },
+	[TASK_TRACKED_PAGES] = { "ksm_rmap_items", false, NULL },
+	[TASK_PROFIT_BYTES] = { "ksm_process_profit", false, NULL },
+	[TASK_MERGEABLE] = { "ksm_mergeable", false, NULL },
+	[TASK_MERGE_ANY] = { "ksm_merge_any", false, NULL },
+	[TASK_PAGE_FAULTS] = { "page_faults", true, NULL },
+	[TASK_MERGES] = { "merges", true, SOURCE_ENGINE },
+	[TASK_COLLAPSES] = { "collapses", true, SOURCE_HUGE },
+	[TASK_MERGES_UNDONE] = { "merges_undone", true, SOURCE_HUGE },
+	[TASK_KSMD_SPLITS] = { "ksmd_splits", true, SOURCE_HUGE },
+	[TASK_POTENTIAL_BYTES] = { "potential_bytes", false, SOURCE_CONTENT },
+};
+
+_Static_assert(FAULT_KINDS <= DUTY_KINDS, "every kind of fault has its sums");
+
+const char *const fault_kind_names[FAULT_KINDS] = {
+	[FAULT_FIRST_WRITE] = "first_write",
+	[FAULT_FIRST_READ] = "first_read",
+	[FAULT_COW_MERGED] = "cow_merged",
+	[FAULT_COW_ZERO] = "cow_zero",
+	[FAULT_COW_OTHER] = "cow_other",
+	[FAULT_COW_UNKNOWN] = "cow_unknown",
+	[FAULT_OTHER] = "other",
+};
+
+const char *top_fact_name(enum top_fact fact)
+{
+	return fact_is_knob(fact) ? knobs[fact].name : top_facts[fact].name;
+}
+
+void top_sample_clear(struct top_sample *s)
+{
+	struct top_sample empty = {
+		.tasks = s->tasks, .tasks_room = s->tasks_room,
+		.names = s->names,
+		.watches = s->watches, .watches_room = s->watches_room,
+		.losses = s->losses, .losses_room = s->losses_room,
+		.programs = s->programs, .programs_room = s->programs_room,
+		.missing = s->missing, .missing_room = s->missing_room,
+	};
+	names_clear(&empty.names);
+	*s = empty;
+}
+
+void top_sample_free(struct top_sample *s)
+{
+	free(s->tasks);
+	names_free(&s->names);
+	free(s->watches);
+	free(s->losses);
+	free(s->programs);
+	free(s->missing);
+	memset(s, 0, sizeof(*s));
+}
+
+static void *add_item(void **items, size_t *count, size_t *room, size_t item_bytes)
+{
+	if (*count == *room) {
+		size_t more = *room ? *room * 2 : 16;
+		void *grown = realloc(*items, more * item_bytes);
+		if (!grown)
+			return NULL;
+		*items = grown;
+		*room = more;
+	}
+	void *item = (char *)*items + item_bytes * (*count)++;
+	memset(item, 0, item_bytes);
+	return item;
+}
+
+struct top_task *top_sample_add_task(struct top_sample *s)
+{
+	return add_item((void **)&s->tasks, &s->tasks_count, &s->tasks_room, sizeof(*s->tasks));
+}
+
+struct top_watch *top_sample_add_watch(struct top_sample *s)
+{
+	return add_item((void **)&s->watches, &s->watches_count, &s->watches_room, sizeof(*s->watches));
+}
+
+struct loss *top_sample_add_loss(struct top_sample *s)
+{
+	return add_item((void **)&s->losses, &s->losses_count, &s->losses_room, sizeof(*s->losses));
+}
+
+struct program_use *top_sample_add_program(struct top_sample *s)
+{
+	return add_item((void **)&s->programs, &s->programs_count, &s->programs_room, sizeof(*s->programs));
+}
+
+void top_sample_missing(struct top_sample *s, const char *what, enum known state, const char *why, ...)
+{
+	for (size_t i = 0; i < s->missing_count; i++)
+		if (!strcmp(s->missing[i].what, what))
+			return;
+	struct missing *m = add_item((void **)&s->missing, &s->missing_count, &s->missing_room, sizeof(*m));
+	if (!m)
+		return;
+	snprintf(m->what, sizeof(m->what), "%s", what);
+	m->state = state;
+	va_list args;
+	va_start(args, why);
+	vsnprintf(m->why, sizeof(m->why), why, args);
+	va_end(args);
+}
+
+static int by_pid(const void *key, const void *item)
+{
+	pid_t a = *(const pid_t *)key, b = ((const struct top_task *)item)->pid;
+	return a < b ? -1 : a > b;
+}
+
+const struct top_task *top_sample_task(const struct top_sample *s, pid_t pid)
+{
+	if (!s->tasks_count)
+		return NULL;
+	return bsearch(&pid, s->tasks, s->tasks_count, sizeof(*s->tasks), by_pid);
+}
