@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/trust/glob.h"
 
 enum own_kind { OWN_UID, OWN_VM, OWN_PID };
 
@@ -60,48 +59,29 @@ const char *domain_name(const struct domains *d, uint32_t domain)
 
 /* ---- rules ---- */
 
-/* The fact that rules of this kind look at; a uid is always known. */
-static const char *fact_of(const struct domain_subject *s, enum domain_rule_kind kind)
-{
-	const char *const facts[RULE_KINDS] = {
-		[RULE_VM] = s->vm, [RULE_CGROUP] = s->cgroup, [RULE_EXECUTABLE] = s->executable, [RULE_UID] = "uid",
-	};
-	return facts[kind];
-}
-
-static bool rule_matches(const struct domain_rule *r, const struct domain_subject *s, const char *fact)
-{
-	switch (r->kind) {
-	case RULE_VM:
-		return glob_name_matches(r->pattern, fact);
-	case RULE_CGROUP:
-		return glob_path_matches(r->pattern, fact, true);
-	case RULE_EXECUTABLE:
-		return glob_path_matches(r->pattern, fact, false);
-	default:
-		return r->uid_low <= s->uid && s->uid <= r->uid_high;
-	}
-}
-
 enum ruling { RULED, NO_RULE, FACT_UNKNOWN };
+
+/* What the rules of one kind say; a fact that could not be read is unknown to all of them. */
+static enum ruling kind_says(const struct domain_rules *r, const struct domain_subject *s, enum domain_rule_kind kind,
+			     uint32_t *ret_domain)
+{
+	for (uint32_t i = 0; i < r->rules_count; i++) {
+		enum rule_match match = r->rules[i].kind == kind ? rule_matches(&r->rules[i], s) : RULE_DIFFERS;
+		if (match == RULE_DIFFERS)
+			continue;
+		*ret_domain = r->rules[i].domain;
+		return match == RULE_MATCHES ? RULED : FACT_UNKNOWN;
+	}
+	return NO_RULE;
+}
 
 static enum ruling rules_say(const struct domain_rules *r, const struct domain_subject *s, uint32_t *ret_domain)
 {
-	for (unsigned int kind = 0; kind < RULE_KINDS; kind++) {
-		const char *fact = fact_of(s, kind);
-		if (!r->of_kind[kind])
-			continue;
-		if (!fact)
-			return FACT_UNKNOWN;
-		if (!*fact)
-			continue;
-		for (uint32_t i = 0; i < r->rules_count; i++)
-			if (r->rules[i].kind == kind && rule_matches(&r->rules[i], s, fact)) {
-				*ret_domain = r->rules[i].domain;
-				return RULED;
-			}
-	}
-	return NO_RULE;
+	enum ruling ruling = NO_RULE;
+	for (unsigned int kind = 0; kind < RULE_KINDS && ruling == NO_RULE; kind++)
+		if (r->of_kind[kind])
+			ruling = kind_says(r, s, kind, ret_domain);
+	return ruling;
 }
 
 /* ---- domains of their own ---- */

@@ -28,21 +28,9 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "core/trust/rule.h"
 
-/* In the order in which they are asked. */
-enum domain_rule_kind { RULE_VM, RULE_CGROUP, RULE_EXECUTABLE, RULE_UID, RULE_KINDS };
-
-#define DOMAIN_NAME_MAX 63
 #define DOMAIN_RULES_MAX 4096
-
-struct domain_rule {
-	enum domain_rule_kind kind;
-	uint32_t domain;
-	char *pattern;			/* all kinds but RULE_UID */
-	uint32_t uid_low, uid_high;	/* RULE_UID, both included */
-	uint32_t file;			/* where it stands, for messages */
-	unsigned int line;
-};
 
 struct domain_config {
 	char *name;
@@ -71,15 +59,6 @@ struct domain_rules {
 int domain_rules_add(struct domain_rules *rules, const char *file, const char *text, size_t length,
 		     struct error *err);
 void domain_rules_free(struct domain_rules *rules);
-
-/* What is known of a process. A fact that could not be read is NULL; "" says that there is none. */
-struct domain_subject {
-	pid_t pid;
-	uid_t uid;
-	const char *vm;			/* the guest's name; "" for processes that are no VM */
-	const char *cgroup;		/* path as in /proc/PID/cgroup, "/" for the root */
-	const char *executable;		/* path */
-};
 
 struct domain_own;
 
