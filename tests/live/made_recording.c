@@ -159,6 +159,11 @@ static void make_rest(struct top_sample *s, int at)
 	*top_sample_add_loss(s) = (struct loss){ "engine", 50 * (uint64_t)at, 50 * (uint64_t)at, 0 };
 	*top_sample_add_program(s) = (struct program_use){ "each_task", 13 * (uint64_t)at, 13000 * (uint64_t)at, 0.125 };
 	*top_sample_add_program(s) = (struct program_use){ "fault_in_user", 900 * (uint64_t)at, 90000 * (uint64_t)at, 0.125 };
+	*top_sample_add_outcome(s) = (struct outcome){ 0, OUTCOME_MERGES, "EFAULT", 2 };
+	*top_sample_add_outcome(s) = (struct outcome){ 0, OUTCOME_SCANS, "exceed_none_pte", 40 * (uint64_t)at };
+	*top_sample_add_outcome(s) = (struct outcome){ 0, OUTCOME_SCANS, "succeed", (uint64_t)at };
+	*top_sample_add_outcome(s) = (struct outcome){ 0, OUTCOME_COLLAPSES, "succeed", (uint64_t)at };
+	top_sample_sort_outcomes(s);
 	top_sample_missing(s, SOURCE_CONTENT, NOT_READ, "not asked for: key p, or --potential");
 	top_sample_missing(s, "ksmd_splits", NOT_READ, "counted with --precise, where the kernel lets us");
 }

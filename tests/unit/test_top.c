@@ -684,7 +684,37 @@ static void fill(struct top_sample *s, unsigned int seed)
 	*l = (struct loss){ "faults", 100, 98, 2 };
 	struct program_use *p = top_sample_add_program(s);
 	*p = (struct program_use){ "each_task", 7, 12345, 0.125 };
+	*top_sample_add_outcome(s) = (struct outcome){ 9, OUTCOME_COLLAPSES, "succeed", 3 };
+	*top_sample_add_outcome(s) = (struct outcome){ 0, OUTCOME_SCANS, "exceed_none_pte", 70 };
+	*top_sample_add_outcome(s) = (struct outcome){ 0, OUTCOME_MERGES, "EFAULT", 1 };
+	*top_sample_add_outcome(s) = (struct outcome){ 0, OUTCOME_MERGES, "ENOMEM", 2 };
+	top_sample_sort_outcomes(s);
 	top_sample_missing(s, "general_profit", ABSENT, "came with %s", "6.4");
+}
+
+/* Those of one process, most frequent first within a kind; none where there are none. */
+static void test_outcomes(void **state)
+{
+	struct top_sample s;
+	size_t count;
+	(void)state;
+	fill(&s, 1);
+	const struct outcome *o = top_sample_outcomes(&s, 0, &count);
+	assert_int_equal(count, 3);
+	assert_string_equal(o[0].of, OUTCOME_SCANS);
+	assert_string_equal(o[1].what, "ENOMEM");
+	assert_string_equal(o[2].what, "EFAULT");
+	o = top_sample_outcomes(&s, 9, &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(o->count, 3);
+	top_sample_outcomes(&s, 5, &count);
+	assert_int_equal(count, 0);
+	top_sample_outcomes(&s, 10, &count);
+	assert_int_equal(count, 0);
+	top_sample_clear(&s);
+	top_sample_outcomes(&s, 0, &count);
+	assert_int_equal(count, 0);
+	top_sample_free(&s);
 }
 
 static void order_here(struct top_order *order)
@@ -715,6 +745,8 @@ static void test_pack_round_trip(void **state)
 		assert_string_equal(again.missing[0].why, "came with 6.4");
 		assert_true(again.programs[0].measured_share == 0.125);
 		assert_true(again.watches[1].now.kind[FAULT_FIRST_READ].y == 15);
+		assert_int_equal(again.outcomes_count, 4);
+		assert_string_equal(again.outcomes[1].what, "ENOMEM");
 		text_free(&first);
 		text_free(&second);
 		top_sample_free(&s);
@@ -854,6 +886,7 @@ int main(void)
 		cmocka_unit_test(test_groups),
 		cmocka_unit_test(test_history),
 		cmocka_unit_test(test_history_is_bounded),
+		cmocka_unit_test(test_outcomes),
 		cmocka_unit_test(test_pack_round_trip),
 		cmocka_unit_test(test_numbers_packed),
 		cmocka_unit_test(test_unpack_of_rubbish),

@@ -129,11 +129,42 @@ static void put_passes(const struct attachment *a, const struct engine_totals *t
 	if (!is_known(s->fact[FACT_PASSES]))
 		return;
 	if (t->passes) {
+		s->fact[FACT_PASS_TRACKED_PAGES] = value_of((int64_t)t->pass_rmap_items);
 		s->fact[FACT_PASS_LAST_NS] = value_of((int64_t)t->pass_last_ns);
 		s->fact[FACT_PASS_LAST_CPU_NS] = value_of((int64_t)t->pass_last_cpu_ns);
 	}
 	if (t->pass_begun_ns && (int64_t)t->pass_begun_ns <= s->clock_ns)
 		s->fact[FACT_PASS_RUNNING_NS] = value_of(s->clock_ns - (int64_t)t->pass_begun_ns);
+}
+
+static void put_advisor(const struct attachment *a, const struct engine_totals *t, struct top_sample *s)
+{
+	s->fact[FACT_ADVISOR_DECISIONS] = counter_of(a, "advisor", t->advisor_decisions);
+	if (!is_known(s->fact[FACT_ADVISOR_DECISIONS]) || !t->advisor_decisions)
+		return;
+	s->fact[FACT_ADVISOR_SCAN_SECONDS] = value_of(t->advisor_scan_seconds);
+	s->fact[FACT_ADVISOR_PAGES_TO_SCAN] = value_of((int64_t)t->advisor_pages_to_scan);
+	s->fact[FACT_ADVISOR_CPU_PERCENT] = value_of((int64_t)t->advisor_cpu_percent);
+}
+
+static void add_outcome(struct top_sample *s, pid_t pid, const char *of, const char *what, uint64_t count)
+{
+	struct outcome *o = count ? top_sample_add_outcome(s) : NULL;
+	if (!o)
+		return;
+	o->pid = pid;
+	snprintf(o->of, sizeof(o->of), "%s", of);
+	snprintf(o->what, sizeof(o->what), "%s", what);
+	o->count = count;
+}
+
+/* The last one stands for itself and all greater ones. */
+static void put_failures(const struct engine_totals *t, struct top_sample *s)
+{
+	for (int error = 0; error < ENGINE_ERRORS; error++) {
+		const char *name = error < ENGINE_ERRORS - 1 ? strerrorname_np(error) : "other";
+		add_outcome(s, 0, OUTCOME_MERGES, name ? name : "unknown", t->failures[error]);
+	}
 }
 
 static void put_merges(struct top_probes *p, struct top_sample *s)
@@ -166,7 +197,10 @@ static void take_engine(struct top_probes *p, struct top_sample *s)
 	s->fact[FACT_ZERO_MERGES] = counter_of(a, "merge_zero", t.zero_merges);
 	s->fact[FACT_MERGE_FAILURES] = counter_of(a, "merge", failures);
 	s->fact[FACT_REMOVED_PAGES] = counter_of(a, "removed_page", t.removed_pages);
+	s->fact[FACT_REMOVED_MAPPINGS] = counter_of(a, "removed_item", t.removed_items);
 	put_passes(a, &t, s);
+	put_advisor(a, &t, s);
+	put_failures(&t, s);
 	put_merges(p, s);
 	add_loss(s, "engine", t.merges + t.zero_merges + failures + t.removed_items, t.lost);
 }
@@ -244,7 +278,25 @@ static void add_to(struct top_sample *s, pid_t pid, enum task_fact fact, uint64_
 		t->number[fact] += (int64_t)number;
 }
 
-/* Ranges that became huge pages, of the many that were looked at. */
+static const char *const collapse_steps[COLLAPSE_STEPS] = {
+	[COLLAPSE_SCAN] = OUTCOME_SCANS, [COLLAPSE_COPY] = OUTCOME_COLLAPSES };
+
+/* Of the whole machine, those of processes that have ended included. */
+static void add_machine_outcomes(const struct top_probes *p, const struct collapse_count *list, size_t count,
+				 struct top_sample *s)
+{
+	uint64_t sums[COLLAPSE_STEPS][COLLAPSE_RESULTS] = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		if (list[i].key.step < COLLAPSE_STEPS && list[i].key.result < COLLAPSE_RESULTS)
+			sums[list[i].key.step][list[i].key.result] += list[i].count;
+	for (unsigned int step = 0; step < COLLAPSE_STEPS; step++)
+		for (unsigned int result = 0; result < COLLAPSE_RESULTS; result++)
+			add_outcome(s, 0, collapse_steps[step], collapse_result_name(p->huge, result),
+				    sums[step][result]);
+}
+
+/* Ranges that became huge pages, of the many that were looked at; and how each look ended. */
 static void put_collapses(struct top_probes *p, struct top_sample *s)
 {
 	scoped_free struct collapse_count *list = NULL;
@@ -254,10 +306,16 @@ static void put_collapses(struct top_probes *p, struct top_sample *s)
 	if (hugepage_collapses(p->huge, &list, &count, &err))
 		return;
 	set_all(s, TASK_COLLAPSES, value_of(0));
-	for (size_t i = 0; i < count; i++)
-		if (list[i].key.step == COLLAPSE_COPY &&
-		    !strcmp(collapse_result_name(p->huge, list[i].key.result), "succeed"))
-			add_to(s, (pid_t)list[i].key.tgid, TASK_COLLAPSES, list[i].count);
+	for (size_t i = 0; i < count; i++) {
+		const struct collapse_key *key = &list[i].key;
+		const char *result = collapse_result_name(p->huge, key->result);
+		if (!key->tgid || !find_task(s, (pid_t)key->tgid) || key->step >= COLLAPSE_STEPS)
+			continue;
+		add_outcome(s, (pid_t)key->tgid, collapse_steps[key->step], result, list[i].count);
+		if (key->step == COLLAPSE_COPY && !strcmp(result, "succeed"))
+			add_to(s, (pid_t)key->tgid, TASK_COLLAPSES, list[i].count);
+	}
+	add_machine_outcomes(p, list, count, s);
 }
 
 static void put_huge_processes(struct top_probes *p, const struct hugepage_facts *facts, struct top_sample *s)
@@ -377,5 +435,6 @@ void top_probes_take(struct top_probes *p, struct top_sample *s)
 		take_huge(p, s);
 	else
 		mark_facts(s, SOURCE_HUGE, p->no_huge.state);
+	top_sample_sort_outcomes(s);
 	take_costs(p, s);
 }

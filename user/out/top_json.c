@@ -105,6 +105,23 @@ static void lifetimes(struct json *j, const struct top_sample *s)
 	json_end_object(j);
 }
 
+/* How often merges and collapses ended in each way. */
+static void outcomes(struct json *j, const struct top_sample *s, pid_t pid)
+{
+	size_t count;
+	const struct outcome *o = top_sample_outcomes(s, pid, &count);
+
+	json_array(j, "outcomes");
+	for (size_t i = 0; i < count; i++) {
+		json_object(j, NULL);
+		json_string(j, "of", o[i].of);
+		json_string(j, "result", o[i].what);
+		json_u64(j, "count", o[i].count);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
 static void missing(struct json *j, const struct top_sample *s)
 {
 	json_array(j, "missing");
@@ -150,6 +167,7 @@ static void process(struct json *j, const struct top_sample *s, const struct top
 		else
 			json_null(j, fields[f].json);
 	}
+	outcomes(j, s, row->task->pid);
 	json_end_object(j);
 }
 
@@ -197,6 +215,7 @@ void top_json(struct text *out, const struct top_shown *shown)
 	for (size_t i = 0; i < shown->count; i++)
 		process(&j, m->sample, shown->rows[i]);
 	json_end_array(&j);
+	outcomes(&j, m->sample, 0);
 	loss(&j, m->sample);
 	missing(&j, m->sample);
 	json_end_object(&j);

@@ -16,7 +16,6 @@
 #include "probe/map.h"
 #include "sys/ksm_read.h"
 
-#define RESULTS 64
 #define RESULT_BYTES 32
 #define RESULT_PREFIX "SCAN_"
 
@@ -27,7 +26,7 @@ struct hugepage_probe {
 	uint32_t range_shift;
 	pid_t ksmd;
 	unsigned int scan_arguments, isolate_arguments;
-	char results[RESULTS][RESULT_BYTES];
+	char results[COLLAPSE_RESULTS][RESULT_BYTES];
 	unsigned int succeeded;
 	enum known tells_undone, tells_splits;
 };
@@ -51,10 +50,10 @@ static void learn_results(struct hugepage_probe *probe, const struct btf *kernel
 	int id = btf__find_by_name_kind(kernel, "scan_result", BTF_KIND_ENUM);
 	const struct btf_type *type = id < 0 ? NULL : btf__type_by_id(kernel, id);
 
-	probe->succeeded = RESULTS;	/* none */
+	probe->succeeded = COLLAPSE_RESULTS;	/* none */
 	for (int i = 0; type && i < btf_vlen(type); i++) {
 		const struct btf_enum *entry = &btf_enum(type)[i];
-		if (entry->val >= 0 && entry->val < RESULTS)
+		if (entry->val >= 0 && entry->val < COLLAPSE_RESULTS)
 			name_result(probe, btf__name_by_offset(kernel, entry->name_off), entry->val);
 	}
 }
@@ -310,7 +309,7 @@ int hugepage_processes(const struct hugepage_probe *probe, struct hugepage_proce
 
 const char *collapse_result_name(const struct hugepage_probe *probe, unsigned int result)
 {
-	return result < RESULTS && *probe->results[result] ? probe->results[result] : "?";
+	return result < COLLAPSE_RESULTS && *probe->results[result] ? probe->results[result] : "?";
 }
 
 const struct attachment *hugepage_attachment(const struct hugepage_probe *probe)

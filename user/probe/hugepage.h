@@ -64,6 +64,9 @@ struct hugepage_process {
 int hugepage_processes(const struct hugepage_probe *probe, struct hugepage_process **ret, size_t *ret_count,
 		       struct error *err);
 
+/* Results are below this. */
+#define COLLAPSE_RESULTS 64
+
 /* A result as this kernel names it, without its prefix: "succeed", "exceed_shared_pte"; "?" where it has no such. */
 const char *collapse_result_name(const struct hugepage_probe *probe, unsigned int result);
 

@@ -139,6 +139,7 @@ static void write_mappings(struct page *p, const struct detail *d)
 static void write_detail(struct page *p, const struct top_row *row, const struct display *d)
 {
 	write_figures(p, row, d);
+	page_outcomes(p, d->model->sample, row->task->pid);
 	if (d->detail) {
 		write_reasons(p, d->detail);
 		write_partners(p, d->detail);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/live/top.h"
 #include "screen/canvas.h"
 
 /* As `first`: nothing is on the screen; a page is written so to learn how many lines it has. */
@@ -23,5 +24,8 @@ struct span page_line(struct page *page);
 void page_heading(struct page *page, const char *text);
 /* Two texts; the second one begins at `column`. */
 void page_pair(struct page *page, int column, const char *left, const char *right);
+
+/* How often merges and collapses ended in each way: of a process, or of the machine (0). Nothing where there were none. */
+void page_outcomes(struct page *page, const struct top_sample *sample, pid_t pid);
 
 #endif

@@ -139,6 +139,32 @@ static void write_lifetimes(struct page *p, const struct top_sample *s)
 						 : "it is not watched");
 }
 
+/* What the outcomes are of, in words. */
+static const char *outcome_title(const char *of)
+{
+	static const char *const titles[][2] = {
+		{ OUTCOME_MERGES, "Merges that failed, by error" },
+		{ OUTCOME_SCANS, "Ranges that khugepaged considered, by what came of it" },
+		{ OUTCOME_COLLAPSES, "Collapses into huge pages that were tried, by result" },
+	};
+	for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
+		if (!strcmp(titles[i][0], of))
+			return titles[i][1];
+	return of;
+}
+
+void page_outcomes(struct page *p, const struct top_sample *s, pid_t pid)
+{
+	size_t count;
+	const struct outcome *o = top_sample_outcomes(s, pid, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		if (i == 0 || strcmp(o[i].of, o[i - 1].of))
+			page_heading(p, outcome_title(o[i].of));
+		page_pair(p, 31, o[i].what, show_count(o[i].count).text);
+	}
+}
+
 static void write_machine(struct page *p, const struct top_model *m)
 {
 	for (enum field f = 0; f < HOST_FIELDS; f++) {
@@ -147,6 +173,7 @@ static void write_machine(struct page *p, const struct top_model *m)
 		value_line(p, m, f);
 	}
 	write_lifetimes(p, m->sample);
+	page_outcomes(p, m->sample, 0);
 }
 
 /* ---- a choice of fields ---- */

@@ -29,10 +29,16 @@ const struct fact_info top_facts[TOP_FACTS] = {
 	[FACT_ZERO_MERGES] = { "zero_merges", true, SOURCE_ENGINE },
 	[FACT_MERGE_FAILURES] = { "merge_failures", true, SOURCE_ENGINE },
 	[FACT_REMOVED_PAGES] = { "removed_pages", true, SOURCE_ENGINE },
+	[FACT_REMOVED_MAPPINGS] = { "removed_mappings", true, SOURCE_ENGINE },
 	[FACT_PASSES] = { "passes", true, SOURCE_ENGINE },
 	[FACT_PASS_LAST_NS] = { "pass_last_ns", false, SOURCE_ENGINE },
 	[FACT_PASS_RUNNING_NS] = { "pass_running_ns", false, SOURCE_ENGINE },
 	[FACT_PASS_LAST_CPU_NS] = { "pass_last_cpu_ns", false, SOURCE_ENGINE },
+	[FACT_PASS_TRACKED_PAGES] = { "pass_tracked_pages", false, SOURCE_ENGINE },
+	[FACT_ADVISOR_DECISIONS] = { "advisor_decisions", true, SOURCE_ENGINE },
+	[FACT_ADVISOR_SCAN_SECONDS] = { "advisor_scan_seconds", false, SOURCE_ENGINE },
+	[FACT_ADVISOR_PAGES_TO_SCAN] = { "advisor_pages_to_scan", false, SOURCE_ENGINE },
+	[FACT_ADVISOR_CPU_PERCENT] = { "advisor_cpu_percent", false, SOURCE_ENGINE },
 	[FACT_COLLAPSE_TRIES] = { "collapse_tries", true, SOURCE_HUGE },
 	[FACT_COLLAPSES_UNDOING] = { "collapses_undoing", true, SOURCE_HUGE },
 	[FACT_MERGES_UNDONE] = { "merges_undone", true, SOURCE_HUGE },
@@ -84,6 +90,7 @@ void top_sample_clear(struct top_sample *s)
 		.tasks = s->tasks, .tasks_room = s->tasks_room,
 		.names = s->names,
 		.watches = s->watches, .watches_room = s->watches_room,
+		.outcomes = s->outcomes, .outcomes_room = s->outcomes_room,
 		.losses = s->losses, .losses_room = s->losses_room,
 		.programs = s->programs, .programs_room = s->programs_room,
 		.missing = s->missing, .missing_room = s->missing_room,
@@ -97,6 +104,7 @@ void top_sample_free(struct top_sample *s)
 	free(s->tasks);
 	names_free(&s->names);
 	free(s->watches);
+	free(s->outcomes);
 	free(s->losses);
 	free(s->programs);
 	free(s->missing);
@@ -126,6 +134,54 @@ struct top_task *top_sample_add_task(struct top_sample *s)
 struct top_watch *top_sample_add_watch(struct top_sample *s)
 {
 	return add_item((void **)&s->watches, &s->watches_count, &s->watches_room, sizeof(*s->watches));
+}
+
+struct outcome *top_sample_add_outcome(struct top_sample *s)
+{
+	return add_item((void **)&s->outcomes, &s->outcomes_count, &s->outcomes_room, sizeof(*s->outcomes));
+}
+
+static int by_outcome(const void *a, const void *b)
+{
+	const struct outcome *x = a, *y = b;
+	int of = strcmp(x->of, y->of);
+
+	if (x->pid != y->pid)
+		return x->pid < y->pid ? -1 : 1;
+	if (of)
+		return of;
+	return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->what, y->what);
+}
+
+void top_sample_sort_outcomes(struct top_sample *s)
+{
+	if (s->outcomes_count)
+		qsort(s->outcomes, s->outcomes_count, sizeof(*s->outcomes), by_outcome);
+}
+
+/* The first outcome of a process that is not below `pid`. */
+static size_t outcomes_from(const struct top_sample *s, pid_t pid)
+{
+	size_t low = 0, high = s->outcomes_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (s->outcomes[middle].pid < pid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+const struct outcome *top_sample_outcomes(const struct top_sample *s, pid_t pid, size_t *ret_count)
+{
+	size_t first = outcomes_from(s, pid), end = first;
+
+	while (end < s->outcomes_count && s->outcomes[end].pid == pid)
+		end++;
+	*ret_count = end - first;
+	return s->outcomes + first;
 }
 
 struct loss *top_sample_add_loss(struct top_sample *s)

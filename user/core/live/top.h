@@ -50,10 +50,16 @@ enum top_fact {
 	FACT_ZERO_MERGES,		/* counter, engine probe: merged with the zero page */
 	FACT_MERGE_FAILURES,		/* counter, engine probe */
 	FACT_REMOVED_PAGES,		/* counter, engine probe: KSM pages given up */
+	FACT_REMOVED_MAPPINGS,		/* counter, engine probe: mappings given up with them */
 	FACT_PASSES,			/* counter, engine probe: seen from begin to end */
 	FACT_PASS_LAST_NS,		/* engine probe: duration of the last pass */
 	FACT_PASS_RUNNING_NS,		/* engine probe: since the present pass began */
 	FACT_PASS_LAST_CPU_NS,		/* engine probe: ksmd's CPU time in the last pass */
+	FACT_PASS_TRACKED_PAGES,	/* engine probe: pages that ksmd tracked at the end of the last pass */
+	FACT_ADVISOR_DECISIONS,		/* counter, engine probe: of the kernel's own advisor */
+	FACT_ADVISOR_SCAN_SECONDS,	/* engine probe: the last scan, as the advisor took it */
+	FACT_ADVISOR_PAGES_TO_SCAN,	/* engine probe: its last decision */
+	FACT_ADVISOR_CPU_PERCENT,	/* engine probe: ksmd's share of a CPU, as the advisor took it */
 
 	FACT_COLLAPSE_TRIES,		/* counter, huge-page probe */
 	FACT_COLLAPSES_UNDOING,		/* counter, huge-page probe: collapses of ranges with merged pages */
@@ -121,6 +127,17 @@ struct loss {
 	uint64_t produced, consumed, lost;
 };
 
+/* How often something ended in one way: merges that failed, by error; collapses, by the kernel's result. */
+struct outcome {
+	pid_t pid;			/* 0: of the whole machine */
+	char of[24], what[32];		/* "merges" "EFAULT" */
+	uint64_t count;			/* counter */
+};
+
+#define OUTCOME_MERGES "merges"		/* of a page with another one: failures by error */
+#define OUTCOME_SCANS "collapse_scans"	/* of a range that khugepaged considered: why it was left, or not */
+#define OUTCOME_COLLAPSES "collapses"	/* of a range whose collapse was tried */
+
 /* What the kernel says of one of our BPF programs. */
 struct program_use {
 	char name[32];
@@ -161,6 +178,8 @@ struct top_sample {
 	size_t watches_count, watches_room;
 	uint64_t lifetimes[TOP_LIFETIMES];	/* counters; known when `watched` is */
 	uint64_t lifetimes_unseen;		/* breaks of merges that were not seen to begin */
+	struct outcome *outcomes;	/* see top_sample_outcomes() */
+	size_t outcomes_count, outcomes_room;
 	struct loss *losses;
 	size_t losses_count, losses_room;
 	struct program_use *programs;
@@ -177,6 +196,7 @@ void top_sample_free(struct top_sample *sample);
 struct top_task *top_sample_add_task(struct top_sample *sample);
 struct top_watch *top_sample_add_watch(struct top_sample *sample);
 struct loss *top_sample_add_loss(struct top_sample *sample);
+struct outcome *top_sample_add_outcome(struct top_sample *sample);
 struct program_use *top_sample_add_program(struct top_sample *sample);
 
 /* Note something that is missing. The same `what` is noted once. */
@@ -185,6 +205,11 @@ void top_sample_missing(struct top_sample *sample, const char *what, enum known 
 
 /* By pid; NULL when there is none. */
 const struct top_task *top_sample_task(const struct top_sample *sample, pid_t pid);
+
+/* Bring the outcomes into the order in which top_sample_outcomes() finds them. */
+void top_sample_sort_outcomes(struct top_sample *sample);
+/* Those of one process, or of the machine (0), by `of`, most frequent first. */
+const struct outcome *top_sample_outcomes(const struct top_sample *sample, pid_t pid, size_t *ret_count);
 
 static inline const char *top_name(const struct top_sample *s, uint32_t name)
 {

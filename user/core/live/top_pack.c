@@ -120,6 +120,14 @@ static void pack_missing(struct text *out, const struct missing *m)
 	pack_string(out, m->why);
 }
 
+static void pack_outcome(struct text *out, const struct outcome *o)
+{
+	pack_u64(out, o->pid);
+	pack_string(out, o->of);
+	pack_string(out, o->what);
+	pack_u64(out, o->count);
+}
+
 static void pack_loss(struct text *out, const struct loss *l)
 {
 	pack_string(out, l->path);
@@ -157,6 +165,9 @@ static void pack_lists(struct text *out, const struct top_sample *s)
 	pack_u64(out, s->missing_count);
 	for (size_t i = 0; i < s->missing_count; i++)
 		pack_missing(out, &s->missing[i]);
+	pack_u64(out, s->outcomes_count);
+	for (size_t i = 0; i < s->outcomes_count; i++)
+		pack_outcome(out, &s->outcomes[i]);
 }
 
 void top_pack(struct text *out, const struct top_sample *s)
@@ -282,6 +293,18 @@ static bool unpack_loss(struct reading *r)
 	return !r->in.failed;
 }
 
+static bool unpack_outcome(struct reading *r)
+{
+	struct outcome *o = top_sample_add_outcome(r->sample);
+	if (!o)
+		return !(r->no_memory = true);
+	o->pid = unpack_below(&r->in, INT32_MAX);
+	unpack_string(&r->in, o->of, sizeof(o->of));
+	unpack_string(&r->in, o->what, sizeof(o->what));
+	o->count = unpack_u64(&r->in);
+	return !r->in.failed;
+}
+
 static bool unpack_program(struct reading *r)
 {
 	struct program_use *p = top_sample_add_program(r->sample);
@@ -354,8 +377,12 @@ static bool unpack_all(struct reading *r)
 	s->lifetimes_unseen = unpack_u64(&r->in);
 	for (size_t i = 0; i < TOP_LIFETIMES; i++)
 		s->lifetimes[i] = unpack_u64(&r->in);
-	return unpack_list(r, unpack_loss) && unpack_list(r, unpack_program) && unpack_list(r, unpack_missing) &&
-	       r->in.at == r->in.end;
+	if (!unpack_list(r, unpack_loss) || !unpack_list(r, unpack_program) || !unpack_list(r, unpack_missing))
+		return false;
+	if (!unpack_list(r, unpack_outcome))
+		return false;
+	top_sample_sort_outcomes(s);
+	return r->in.at == r->in.end;
 }
 
 int top_unpack(struct top_sample *ret, const struct top_order *order, const void *bytes, size_t length,
