@@ -4,7 +4,7 @@
 #
 # What ksmtop shows against what really happened: breaks of merged pages by a
 # program that breaks 997 of them a second, first touches of new pages, merges
-# against the engine's own counters; all with its default, and with --precise.
+# against the engine's own counters, collapses by result; all with its default, and with --precise.
 . "$(dirname "$0")/../lib.sh"
 live_begin
 
@@ -105,3 +105,41 @@ of_process=$(jq -s --argjson pid "$breaker_pid" \
 equal "all of them are that process's" "$merged" "$of_process"
 holds "saved is pages_sharing + ksm_zero_pages" \
 	'.engine.saved_bytes == (.engine.pages_sharing + .engine.zero_pages) * .page_bytes' <(tail -n 1 "$work/all.json")
+end_processes
+
+# ---- collapses, by process and result ----
+
+# A program that, at SIGUSR1, asks for its 16 MiB of base pages as huge pages (MADV_COLLAPSE), and says how many it got.
+collapser='
+import mmap, re, signal, time
+memory = mmap.mmap(-1, 16 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+memory.madvise(mmap.MADV_NOHUGEPAGE)
+for at in range(0, len(memory), mmap.PAGESIZE):
+    memory[at] = 1
+memory.madvise(mmap.MADV_HUGEPAGE)
+def huge():
+    return sum(map(int, re.findall(r"AnonHugePages: *(\d+)", open("/proc/self/smaps").read())))
+signal.signal(signal.SIGUSR1, lambda *_: None)
+print("ready", flush=True)
+signal.pause()
+before = huge()
+memory.madvise(25)
+print("huge", huge() - before, flush=True)
+time.sleep(60)
+'
+echo madvise >/sys/kernel/mm/transparent_hugepage/enabled
+start /usr/bin/python3 -c "$collapser" >"$work/collapser"
+wait_for 20 grep -q '^ready' "$work/collapser" || bail "the collapser is not ready"
+"$build/ksmtop" --json -n 3 -d 1 --pid "$started_pid" >"$work/all.json" 9>&- &
+top_pid=$!
+sleep 1.8
+kill -USR1 "$started_pid"
+wait "$top_pid"
+huge_kib=$(awk '/^huge/ { print $2 }' "$work/collapser")
+size_kib=$(awk '/^Hugepagesize:/ { print $2 }' /proc/meminfo)
+at_least "huge pages were made" "$huge_kib" $((4 * size_kib))
+collapses='.processes[0].outcomes | map(select(.of == "collapses" and .result == "succeed")) | .[0].count'
+equal "collapses that succeeded, of that process" $((huge_kib / size_kib)) \
+	"$(tail -n 1 "$work/all.json" | jq "$collapses")"
+holds "they are the machine's too" "(.outcomes | map(select(.of == \"collapses\" and .result == \"succeed\")) |
+	.[0].count) >= ($collapses)" <(tail -n 1 "$work/all.json")
