@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""ksmtop in a terminal emulator. Usage: ksmtop_screens.py PROGRAM RECORDING GOLDEN-DIRECTORY"""
+"""ksmtop in a terminal emulator. Usage: ksmtop_screens.py PROGRAM RECORDINGS-DIRECTORY GOLDEN-DIRECTORY"""
 import os
 import signal
 import sys
@@ -10,7 +10,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import terminal as emulator  # noqa: E402
 from terminal import Terminal, result  # noqa: E402
 
-PROGRAM, RECORDING, GOLDEN = sys.argv[1:4]
+PROGRAM, RECORDINGS, GOLDEN = sys.argv[1:4]
+RECORDING = os.path.join(RECORDINGS, "made.recording")
 UPDATE = os.environ.get("UPDATE")
 LAST = "REPLAY 40/40"
 REPLAY = (PROGRAM, "--replay", RECORDING)
@@ -47,11 +48,18 @@ def screens():
              ("guests", 100, 30, "ttt"), ("help", 100, 30, "?"), ("missing", 100, 30, "m"),
              ("machine", 120, 96, "e"),
              ("sort", 100, 30, "s"), ("detail", 100, 30, "\r"), ("filter", 80, 24, "fguni\r"),
-             ("40x12", 40, 12, ""), ("20x5", 20, 5, "")]
+             ("40x12", 40, 12, ""), ("20x5", 20, 5, ""),
+             ("many", 100, 30, "t"), ("old", 100, 30, ""), ("denied", 100, 30, ""), ("old-missing", 100, 30, "m")]
     for name, width, height, keys in pages:
-        terminal = Terminal(width, height, REPLAY)
-        terminal.read(5)
-        terminal.press("}")
+        special = os.path.join(RECORDINGS, name.split("-")[0] + ".recording")
+        terminal = Terminal(width, height, (PROGRAM, "--replay", special if os.path.exists(special) else RECORDING))
+        if width >= 80:
+            terminal.wait("REPLAY")
+            terminal.press("}")
+            terminal.wait(LAST)
+        else:
+            terminal.read(5)
+            terminal.press("}")
         for key in keys:
             terminal.press(key)
         while terminal.read(0.7):

@@ -8,6 +8,10 @@
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-"$tools/made_recording" "$work/made.recording" || bail "made_recording failed"
+made() { "$tools/made_recording" "$@" || bail "made_recording failed"; }
+made "$work/made.recording"
+made "$work/many.recording" 40 5000
+made "$work/old.recording" 40 13 old
+made "$work/denied.recording" 40 13 denied
 /usr/bin/python3 -c 'import pexpect, pyte' 2>/dev/null || skip_rest "needs python3-pexpect and python3-pyte"
-/usr/bin/python3 "$top/tests/golden/ksmtop_screens.py" "$build/ksmtop" "$work/made.recording" "$top/tests/golden"
+/usr/bin/python3 "$top/tests/golden/ksmtop_screens.py" "$build/ksmtop" "$work" "$top/tests/golden"

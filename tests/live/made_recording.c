@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A recording of a machine that there is not, the same every time: made_recording
- * FILE [SAMPLES [PROCESSES]]. Merging is switched on, goes on for a while and
- * is broken up again in part; a guest ends in the middle, its PID is reused.
+ * FILE [SAMPLES [PROCESSES [old|denied]]]. Merging is switched on, goes on for a
+ * while and is broken up again in part; a guest ends in the middle, its PID is
+ * reused. "old": a kernel of before the ksm tracepoints and counters by process
+ * (6.1); "denied": no permission for BPF, nor for what is another user's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,7 +108,8 @@ static void make_task(struct top_sample *s, int i, int at)
 /* The machine adds up its processes, all of them at most. */
 static void make_machine(struct top_sample *s, int at)
 {
-	int64_t merged = 0, tracked = 0;
+	/* memory for all of them: 16 GiB for every one of each kind */
+	int64_t total = (int64_t)((s->tasks_count + KINDS - 1) / KINDS) * (16ll << 30), merged = 0, tracked = 0;
 
 	for (size_t i = 0; i < s->tasks_count; i++) {
 		merged += task_value(&s->tasks[i], TASK_MERGED_PAGES).number;
@@ -128,8 +131,8 @@ static void make_machine(struct top_sample *s, int at)
 		{ FACT_SWAP_COPIES, 0 }, { FACT_PAGE_FAULTS, 5000000 + at * 2300 }, { FACT_HUGE_FAULTS, 700 + at },
 		{ FACT_COLLAPSES, 24 + at / 10 }, { FACT_SPLITS, at < 5 ? 0 : at_most((at - 5) * 12, 300) },
 		{ FACT_SPLITS_FAILED, 1 }, { FACT_SPLITS_PMD, at * 13 }, { FACT_HUGE_BYTES, 500ll << 20 },
-		{ FACT_ANON_BYTES, (7ll << 30) - merged / 2 * PAGE }, { FACT_TOTAL_BYTES, 16ll << 30 },
-		{ FACT_AVAILABLE_BYTES, (8ll << 30) + merged / 2 * PAGE }, { FACT_SWAP_FREE_BYTES, 2ll << 30 },
+		{ FACT_ANON_BYTES, total * 7 / 16 - merged / 2 * PAGE }, { FACT_TOTAL_BYTES, total },
+		{ FACT_AVAILABLE_BYTES, total / 2 + merged / 2 * PAGE }, { FACT_SWAP_FREE_BYTES, 2ll << 30 },
 		{ FACT_STALL_SOME_US, at * 4000 }, { FACT_STALL_FULL_US, at * 500 }, { FACT_STALL_SOME_AVG10, 41 },
 		{ FACT_STALL_FULL_AVG10, 5 }, { FACT_MERGES, merged }, { FACT_ZERO_MERGES, merged / 20 },
 		{ FACT_MERGE_FAILURES, at * 3 }, { FACT_REMOVED_PAGES, at * 2 }, { FACT_PASSES, at / 8 },
@@ -168,6 +171,54 @@ static void make_rest(struct top_sample *s, int at)
 	top_sample_missing(s, "ksmd_splits", NOT_READ, "counted with --precise, where the kernel lets us");
 }
 
+struct lack {
+	const char *source;
+	const char *why;
+};
+
+/* What such a machine lacks: the facts of our probes, and the counters by process. */
+static void take_away(struct top_sample *s, enum known state, const struct lack *lacks, size_t count)
+{
+	for (size_t l = 0; l < count; l++) {
+		for (enum top_fact f = FACT_KSMD_CPU_NS; f < TOP_FACTS; f++)
+			if (top_facts[f].source && !strcmp(top_facts[f].source, lacks[l].source))
+				s->fact[f] = (struct value){ .known = state };
+		top_sample_missing(s, lacks[l].source, state, "%s", lacks[l].why);
+	}
+	for (size_t i = 0; i < s->tasks_count; i++)
+		for (enum task_fact f = TASK_MERGED_PAGES; f < TASK_FACTS; f++)
+			task_set(&s->tasks[i], f, (struct value){ .known = state });
+	s->watched = state;
+	s->outcomes_count = 0;
+	s->losses_count = 0;
+	s->programs_count = 0;
+}
+
+static void take_away_of(struct top_sample *s, const char *variant)
+{
+	static const unsigned int later[] = { KNOB_SMART_SCAN, KNOB_ADVISOR_MODE, KNOB_PAGES_SCANNED, KNOB_PAGES_SKIPPED,
+					      KNOB_KSM_ZERO_PAGES, KNOB_GENERAL_PROFIT, FACT_COW_KSM };
+	static const struct lack old[] = {
+		{ SOURCE_ENGINE, "this kernel has no ksm tracepoints (6.4)" },
+		{ SOURCE_FAULT, "this kernel has no way to find the frame" },
+		{ "ksm_merging_pages", "this kernel has no ksm_stat (6.1)" },
+	}, denied[] = {
+		{ SOURCE_ENGINE, "BPF needs CAP_BPF and CAP_PERFMON" },
+		{ SOURCE_HUGE, "BPF needs CAP_BPF and CAP_PERFMON" },
+		{ SOURCE_FAULT, "BPF needs CAP_BPF and CAP_PERFMON" },
+		{ "ksm_merging_pages", "it is another user's: run as root" },
+	};
+
+	if (!strcmp(variant, "old")) {
+		strcpy(s->release, "6.0.0");
+		for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+			s->fact[later[i]] = (struct value){ .known = ABSENT };
+		take_away(s, ABSENT, old, 3);
+	} else if (!strcmp(variant, "denied")) {
+		take_away(s, DENIED, denied, 4);
+	}
+}
+
 static void make_sample(struct top_sample *s, int at, int processes)
 {
 	top_sample_clear(s);
@@ -183,7 +234,7 @@ static void make_sample(struct top_sample *s, int at, int processes)
 	make_rest(s, at);
 }
 
-static int make(const char *path, int samples, int processes, struct error *err)
+static int make(const char *path, int samples, int processes, const char *variant, struct error *err)
 {
 	struct text preamble = { 0 }, packed = { 0 };
 	struct top_sample sample = { 0 };
@@ -193,6 +244,7 @@ static int make(const char *path, int samples, int processes, struct error *err)
 	int rc = recorder_open(&recorder, path, TOP_RECORDING, &preamble, err);
 	for (int at = 0; !rc && at < samples; at++) {
 		make_sample(&sample, at, processes);
+		take_away_of(&sample, variant);
 		packed.length = 0;
 		top_pack(&packed, &sample);
 		rc = recorder_add(recorder, sample.time_ns, &packed, err);
@@ -210,6 +262,7 @@ int main(int argc, char **argv)
 	struct error err;
 	if (argc < 2)
 		return EXIT_USAGE;
-	int rc = make(argv[1], argc > 2 ? atoi(argv[2]) : 40, argc > 3 ? atoi(argv[3]) : KINDS, &err);
+	int rc = make(argv[1], argc > 2 ? atoi(argv[2]) : 40, argc > 3 ? atoi(argv[3]) : KINDS,
+		      argc > 4 ? argv[4] : "", &err);
 	return rc ? error_print("made_recording", &err) : EXIT_DONE;
 }

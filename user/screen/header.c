@@ -18,14 +18,23 @@ static struct quantity host(const struct display *d, enum field f)
 
 /* ---- title ---- */
 
-static size_t count_opted(const struct top_model *m)
+/* "6 opted in", "6+" where some processes don't tell, and why where none does. */
+static void opted_in(const struct top_model *m, char *ret, size_t size)
 {
-	size_t count = 0;
+	size_t opted = 0, told = 0;
+	enum known why = KNOWN;
+
 	for (size_t i = 0; i < m->count; i++) {
 		struct quantity q = top_row_value(&m->rows[i], PROC_OPTED);
-		count += q.known == KNOWN && q.value > 0;
+		if (q.known != KNOWN)
+			why = q.known;
+		told += q.known == KNOWN;
+		opted += q.known == KNOWN && q.value > 0;
 	}
-	return count;
+	if (m->count && !told)
+		snprintf(ret, size, "opted in: %s", known_name(why));
+	else
+		snprintf(ret, size, "%zu%s opted in", opted, told < m->count ? "+" : "");
 }
 
 static void right_of_title(const struct view *v, const struct display *d, char *ret, size_t size)
@@ -42,17 +51,18 @@ void draw_title(struct span span, const struct view *v, const struct display *d)
 	const struct top_sample *s = d->model->sample;
 	time_t seconds = s->time_ns / 1000000000;
 	struct tm broken;
-	char when[32] = "", right[64];
+	char when[32] = "", right[64], opted[40];
 
 	paint(span, ROLE_TITLE);
+	opted_in(d->model, opted, sizeof(opted));
 	if (localtime_r(&seconds, &broken))
 		strftime(when, sizeof(when), "%F %T", &broken);
 	right_of_title(v, d, right, sizeof(right));
 	if (span.width > 40)
 		put_right(span, ROLE_TITLE, right);
 	int room = span.width > 40 ? span.width - text_columns(right) : span.width;
-	putf(span_first(span, room), ROLE_TITLE, " ksmtop  %s  %.20s  %zu processes, %zu opted in", when, s->host,
-	     d->model->count, count_opted(d->model));
+	putf(span_first(span, room), ROLE_TITLE, " ksmtop  %s  %.20s  %zu processes, %s", when, s->host,
+	     d->model->count, opted);
 }
 
 /* ---- engine ---- */
