@@ -16,13 +16,18 @@ static const char epilogue[] =
 	"of this run; neither contents nor hashes leave it.\n"
 	"See ksm-advise(1), and docs/anatomy.md for how KSM works.\n";
 
+/* Is anybody asked for by what they are, not by PID? */
+static bool by_kind(const struct advise_options *o)
+{
+	return o->comm || o->cgroup || o->has_uid || o->vm || o->all;
+}
+
 /* What belongs together, and what does not. */
 static int check(const struct advise_options *o, struct error *err)
 {
-	bool target = o->pids.count || o->comm || o->cgroup || o->has_uid || o->all;
-	if (!target && !o->undo)
-		return fail(err, EXIT_USAGE, "whom to look at? --pid, --comm, --cgroup, --uid or --all; see ksm-advise --help");
-	if (o->undo && (o->apply || o->comm || o->cgroup || o->has_uid || o->all))
+	if (!o->pids.count && !by_kind(o) && !o->undo)
+		return fail(err, EXIT_USAGE, "whom to look at? --pid, --comm, --cgroup, --uid, --vm or --all; see ksm-advise --help");
+	if (o->undo && (o->apply || by_kind(o)))
 		return fail(err, EXIT_USAGE, "--undo goes alone or with --pid");
 	if (o->dry_run && !o->apply)
 		return fail(err, EXIT_USAGE, "--dry-run goes with --apply");
@@ -57,6 +62,7 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		{ "comm", 'c', "NAME", "processes of this name (as in /proc/PID/comm)", .string = &o->comm },
 		{ "cgroup", 'g', "PATH", "processes of this cgroup and those below it", .string = &o->cgroup },
 		{ "uid", 'u', "U", "processes with this effective uid", .number = &o->uid, .given = &o->has_uid },
+		{ "vm", 0, "NAME", "the QEMU guest of this name (-name on its command line)", .string = &o->vm },
 		{ "all", 'a', NULL, "every process", .flag = &o->all },
 		{ .name = "How to look" },
 		{ "exact", 'e', NULL, "look at every page (default below 4G of memory, and with --apply)", .flag = &o->exact },
@@ -93,7 +99,7 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 	const struct program program = {
 		.name = "ksm-advise",
 		.summary = "what merging would save in running processes, why it is not saved, and saving it",
-		.usage = "[OPTION]… --pid N | --comm NAME | --cgroup PATH | --uid U | --all",
+		.usage = "[OPTION]… --pid N | --comm NAME | --cgroup PATH | --uid U | --vm NAME | --all",
 		.options = rows,
 		.epilogue = epilogue,
 	};
@@ -113,7 +119,7 @@ void advise_options_free(struct advise_options *o)
 struct target advise_target(const struct advise_options *o)
 {
 	return (struct target){ .pids = o->pids.pids, .pids_count = o->pids.count, .comm = o->comm,
-				.cgroup = o->cgroup, .by_uid = o->has_uid, .uid = o->uid, .all = o->all };
+				.cgroup = o->cgroup, .by_uid = o->has_uid, .uid = o->uid, .vm = o->vm, .all = o->all };
 }
 
 enum look_mode advise_look_mode(const struct advise_options *o)

@@ -12,7 +12,7 @@ enum advise_format { FORMAT_TEXT, FORMAT_JSON };
 
 struct advise_options {
 	struct pid_option pids;
-	const char *comm, *cgroup, *sysroot, *state_dir;
+	const char *comm, *cgroup, *vm, *sysroot, *state_dir;
 	uint64_t uid;
 	double settle_seconds, for_seconds, ksmd_cpu, theta, budget;
 	uint64_t memory_bytes;

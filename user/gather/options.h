@@ -15,6 +15,7 @@ struct target {
 	const char *cgroup;		/* path of a cgroup, its children included */
 	bool by_uid;
 	uid_t uid;
+	const char *vm;			/* a QEMU guest, by the name on its command line; NULL: not asked for */
 	bool all;
 };
 

@@ -136,7 +136,8 @@ static bool in_captured_cgroup(const struct choice *c, const struct task *task, 
 static bool fits(const struct choice *c, const struct task *task, const struct sample *s)
 {
 	const struct target *t = c->target;
-	return t->all || (t->comm && !strcmp(task->comm, t->comm)) || (t->by_uid && task->uid == t->uid) ||
+	const char *vm = sample_string(s, task->vm);
+	return t->all || (t->vm && *vm && !strcmp(vm, t->vm)) || (t->comm && !strcmp(task->comm, t->comm)) || (t->by_uid && task->uid == t->uid) ||
 	       pid_list_has(&c->in_cgroup, task->pid) || in_captured_cgroup(c, task, s);
 }
 
@@ -165,7 +166,7 @@ static int consider(struct sample *s, const struct choice *c, pid_t pid, bool *r
 
 static bool only_named(const struct target *t)
 {
-	return !t->all && !t->comm && !t->by_uid && !t->cgroup;
+	return !t->all && !t->comm && !t->by_uid && !t->cgroup && !t->vm;
 }
 
 /* The PIDs to consider: the named ones alone, or all of the system. Ascending, no PID twice. */
