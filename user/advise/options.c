@@ -45,8 +45,6 @@ static int check(const struct advise_options *o, struct error *err)
 		return fail(err, EXIT_USAGE, "--sample takes a share above 0 and at most 100%%");
 	if (o->has_memory && o->memory_bytes < SKETCH_MIN_BYTES)
 		return fail(err, EXIT_USAGE, "--memory: a table needs at least %zu KiB", SKETCH_MIN_BYTES >> 10);
-	if (o->has_budget && !(o->budget > 0 && o->budget <= 1))
-		return fail(err, EXIT_USAGE, "--budget takes a share above 0 and at most 100%%");
 	if (o->ksmd_cpu <= 0 || o->ksmd_cpu > 0.95)
 		return fail(err, EXIT_USAGE, "--cpu takes a share above 0 and at most 95%%");
 	return 0;
@@ -70,8 +68,8 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		  .ratio = &o->theta, .given = &o->has_theta },
 		{ "memory", 0, "SIZE", "for the table of the sample (default 16M); the share is halved when it is full",
 		  .bytes = &o->memory_bytes, .given = &o->has_memory },
-		{ "budget", 0, "SHARE", "of one CPU that looking may take, as 1% (default: all it can get)",
-		  .ratio = &o->budget, .given = &o->has_budget },
+		{ "budget", 0, "BUDGET", "for looking: a share of one CPU, bytes a second, or both, as 1%,200MB/s (default: none)",
+		  .string = &o->budget_text },
 		{ "settle", 's', "SECONDS", "look twice, so far apart; 0: once (default 1)",
 		  .seconds = &o->settle_seconds },
 		{ "reader", 0, "WHICH", "auto, direct-map or copy (default auto)", .choice = &o->reader,
@@ -108,7 +106,8 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 
 	if (rc || *ret_parsed == PARSED_DONE)
 		return rc;
-	return check(o, err);
+	rc = o->budget_text ? budget_parse("--budget", o->budget_text, &o->budget, err) : 0;
+	return rc ? rc : check(o, err);
 }
 
 void advise_options_free(struct advise_options *o)

@@ -12,12 +12,13 @@ enum advise_format { FORMAT_TEXT, FORMAT_JSON };
 
 struct advise_options {
 	struct pid_option pids;
-	const char *comm, *cgroup, *vm, *sysroot, *state_dir;
+	const char *comm, *cgroup, *vm, *sysroot, *state_dir, *budget_text;
 	uint64_t uid;
-	double settle_seconds, for_seconds, ksmd_cpu, theta, budget;
+	double settle_seconds, for_seconds, ksmd_cpu, theta;
+	struct budget budget;
 	uint64_t memory_bytes;
 	int format, reader, opt_in;
-	bool has_uid, has_theta, has_memory, has_budget, all, exact, apply, undo, dry_run, cross_domains, verbose, no_color;
+	bool has_uid, has_theta, has_memory, all, exact, apply, undo, dry_run, cross_domains, verbose, no_color;
 };
 
 /* Parse and check what belongs together. *ret is ready to be used when PARSED_GO comes back. */

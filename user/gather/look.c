@@ -42,6 +42,7 @@ static int hash_pending(struct look *l, const struct task *task,
 	for (size_t i = 0; i < n; i++)
 		take(l, l->frames[i], l->hashes[i], l->read[i]);
 	l->sample->frames_read += n;
+	l->walk.read_bytes += n * l->sample->machine.page_bytes;
 	return walk_step(&l->walk, n, err);
 }
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include "core/sample.h"
+#include "gather/pace.h"
 
 /* Who is looked at. Several kinds may be given: a process that fits any of them. */
 struct target {
@@ -35,7 +36,7 @@ struct gather_options {
 	enum look_mode mode;
 	double theta;			/* LOOK_SAMPLED: share of the contents to keep; 0: LOOK_THETA */
 	uint64_t memory_bytes;		/* for the table of a sample; 0: SKETCH_DEFAULT_BYTES */
-	double budget;			/* share of one CPU, from the start of this process; 0: as fast as can be */
+	struct budget budget;		/* from the start of this process; zeroed: as fast as can be */
 	/* Called every so often with the pages done and expected, both looks together. May be NULL. */
 	void (*progress)(void *context, uint64_t done, uint64_t expected);
 	void *context;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "gather/place.h"
 
-void places_begin(struct places *p, struct content *content)
+void places_begin(struct places *p, struct content *content, uint64_t page_bytes)
 {
 	p->content = content;
+	p->page_bytes = page_bytes;
 	p->by_hash = content_reader(content) != READER_DIRECT_MAP;
-	p->hashed = 0;
+	p->hashed = p->read_bytes = 0;
 }
 
 int places_hash(struct places *p, pid_t pid, const struct page_ref *pages, const bool *wanted, size_t count,
@@ -32,6 +33,7 @@ int places_hash(struct places *p, pid_t pid, const struct page_ref *pages, const
 		place->read = p->read[k];
 	}
 	p->hashed += n;
+	p->read_bytes += n * p->page_bytes;
 	return 0;
 }
 
@@ -40,6 +42,7 @@ int places_read(struct places *p, pid_t pid, const struct page_ref *pages, size_
 	bool *wanted = p->unprobed;
 	bool probed = !p->by_hash && content_probe(p->content, pid, pages, count, p->values, p->state);
 
+	p->read_bytes += probed ? count * CONTENT_PROBE_LINES * CONTENT_LINE_BYTES : 0;
 	for (size_t i = 0; i < count; i++) {
 		bool seen = probed && p->state[i] == PROBE_READ;
 		p->of[i] = (struct place){ .place = seen ? p->values[i] : 0, .read = seen };

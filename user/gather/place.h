@@ -8,6 +8,7 @@
 #ifndef KSMSCOPE_GATHER_PLACE_H
 #define KSMSCOPE_GATHER_PLACE_H
 
+#include "bpf/abi.h"
 #include "gather/walk.h"
 
 struct place {
@@ -22,6 +23,8 @@ struct places {
 	bool by_hash;		/* no probe */
 	struct place of[CHUNK_PAGES];
 	uint64_t hashed;	/* pages that got the whole hash, so far */
+	uint64_t read_bytes;	/* of contents, so far: whole pages, and the lines of probes */
+	uint64_t page_bytes;
 
 	uint64_t values[CHUNK_PAGES];
 	enum probe_state state[CHUNK_PAGES];
@@ -30,7 +33,7 @@ struct places {
 	uint32_t index[CHUNK_PAGES];
 };
 
-void places_begin(struct places *ret, struct content *content);
+void places_begin(struct places *ret, struct content *content, uint64_t page_bytes);
 
 /* The places of `count` pages of a process, at most CHUNK_PAGES. */
 int places_read(struct places *places, pid_t pid, const struct page_ref *pages, size_t count, struct error *err);

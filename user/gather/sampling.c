@@ -154,6 +154,7 @@ static int read_chunk(void *context, const struct task *task, struct error *err)
 	}
 	if (!rc)
 		rc = keep_chosen(l, task, n, err);
+	l->walk.read_bytes = l->places.read_bytes;
 	return rc ? rc : walk_step(&l->walk, n, err);
 }
 
@@ -190,7 +191,7 @@ static int prepare(struct sampling *l, struct content *content, const struct gat
 	l->walk.sample->sampled = l->sampled;
 	l->sketch = &l->sampled->sketch;
 	l->zero_hash = content_zero_hash(content);
-	places_begin(&l->places, content);
+	places_begin(&l->places, content, l->walk.sample->machine.page_bytes);
 	return follow_frequent(l, err);
 }
 

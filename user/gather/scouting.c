@@ -59,6 +59,7 @@ static int scout_pending(struct scouting *s, const struct task *task, struct err
 	for (size_t i = 0; !rc && i < n; i++)
 		if (s->places->of[i].read)
 			scout_see(&s->scout, s->places->of[i].place);
+	s->walk->read_bytes = s->places->read_bytes;
 	return rc ? rc : walk_step(s->walk, 0, err);
 }
 

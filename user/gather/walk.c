@@ -37,8 +37,7 @@ int walk_step(struct walk *w, uint64_t pages, struct error *err)
 		w->reported = w->done;
 		w->options->progress(w->options->context, w->done, w->expected);
 	}
-	if (w->pace.share > 0)
-		pace_wait(&w->pace, w->options->stop);
+	pace_wait(&w->pace, w->read_bytes, w->options->stop);
 	return 0;
 }
 

@@ -38,6 +38,7 @@ struct walk {
 	uint64_t huge_pages;		/* base pages in a huge page */
 	struct pfn_index refused;	/* frames of mappings that KSM refuses, to count each once */
 	uint64_t done, expected;
+	uint64_t read_bytes;		/* of contents, for the pace: the sink counts them */
 	uint64_t reported;
 	const struct walk_sink *sink;
 	void *context;			/* the sink's */
