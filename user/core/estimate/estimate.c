@@ -32,6 +32,7 @@ typedef void (*take_group)(struct regression *regression, double x, const double
 struct walk {
 	struct sketch_order order;
 	uint32_t max_page_sharing;
+	bool settled;
 	take_group take;		/* what this walk does with a group */
 	uint64_t group;			/* in progress */
 	struct gathered total;
@@ -66,73 +67,118 @@ static void gathered_add(struct gathered *g, const struct walk *w, double x, con
 /* Frames that merging `copies` of a content frees, when `max_page_sharing` may share one. */
 static double freed(uint64_t copies, uint32_t max_page_sharing)
 {
+	if (!copies)
+		return 0;
 	uint64_t stay = max_page_sharing > 1 ? (copies + max_page_sharing - 1) / max_page_sharing : 1;
 	return (double)(copies - stay);
 }
 
 struct domain_run {
 	uint32_t begin, end;		/* in the order */
-	uint64_t copies;
-	uint32_t classes;		/* that hold the content in this domain */
+	uint64_t copies;		/* frames */
+	uint64_t merge;			/* of them, those that may be merged: all, or the settled ones */
+	uint32_t classes;		/* that hold such frames of the content in this domain */
 };
 
-/* The slots of one content, from i, that lie in one domain. */
-static struct domain_run domain_run_at(const struct sketch_order *o, uint32_t i, uint32_t content_end)
+/* Frames of a slot that may be merged. */
+static uint64_t may_merge(const struct walk *w, const struct sketch_slot *slot)
 {
-	struct domain_run run = { .begin = i };
-	uint32_t domain = sketch_order_domain(o, i), class_before = 0;
+	return w->settled ? slot->frames - slot->young : slot->frames;
+}
 
-	for (run.end = i; run.end < content_end && sketch_order_domain(o, run.end) == domain; run.end++) {
-		uint32_t class = sketch_order_class(o, run.end);
-		run.copies += sketch_order_slot(o, run.end)->frames;
-		run.classes += run.end == i || class != class_before;
-		class_before = class;
+/* The slots of one class within a run: from `i` on. */
+struct class_run {
+	uint32_t class, end;
+	uint64_t held, merge, young;
+};
+
+static struct class_run class_run_at(const struct walk *w, uint32_t i, uint32_t run_end)
+{
+	struct class_run run = { .class = sketch_order_class(&w->order, i) };
+
+	for (run.end = i; run.end < run_end && sketch_order_class(&w->order, run.end) == run.class; run.end++) {
+		const struct sketch_slot *slot = sketch_order_slot(&w->order, run.end);
+		run.held += slot->frames;
+		run.merge += may_merge(w, slot);
+		run.young += slot->young;
 	}
 	return run;
 }
 
-static void walk_domain_run(struct walk *w, const struct domain_run *run)
+/* The slots of one content, from i, that lie in one domain. */
+static struct domain_run domain_run_at(const struct walk *w, uint32_t i, uint32_t content_end)
 {
 	const struct sketch_order *o = &w->order;
-	double copies = (double)run->copies;
-	double freed_share = freed(run->copies, w->max_page_sharing) / copies;
+	struct domain_run run = { .begin = i, .end = i };
+	uint32_t domain = sketch_order_domain(o, i), domain_end = i;
 
-	for (uint32_t i = run->begin, end; i < run->end; i = end) {
-		uint32_t class = sketch_order_class(o, i);
-		double held = 0;
-		for (end = i; end < run->end && sketch_order_class(o, end) == class; end++)
-			held += sketch_order_slot(o, end)->frames;
-		double y[CLASS_MEASURES] = {
-			[CLASS_SELF] = held - 1,
-			[CLASS_BETWEEN] = run->classes > 1,
-			[CLASS_ATTRIBUTED] = held * (1 - 1 / copies),
-			[CLASS_MARGINAL] = held - (run->classes == 1),
-			[CLASS_CAPPED] = held * freed_share,
-		};
-		gathered_add(&w->classes[class].gathered, w, held, y, CLASS_MEASURES);
+	while (domain_end < content_end && sketch_order_domain(o, domain_end) == domain)
+		domain_end++;
+	while (run.end < domain_end) {
+		struct class_run class = class_run_at(w, run.end, domain_end);
+		run.copies += class.held;
+		run.merge += class.merge;
+		run.classes += class.merge > 0;
+		run.end = class.end;
 	}
+	return run;
+}
+
+static double less_one(uint64_t count)
+{
+	return count ? (double)count - 1 : 0;
+}
+
+static void walk_domain_run(struct walk *w, const struct domain_run *run)
+{
+	double share_freed = run->merge ? less_one(run->merge) / (double)run->merge : 0;
+	double share_capped = run->merge ? freed(run->merge, w->max_page_sharing) / (double)run->merge : 0;
+	struct class_run class;
+
+	for (uint32_t i = run->begin; i < run->end; i = class.end) {
+		class = class_run_at(w, i, run->end);
+		double merge = (double)class.merge;
+		double y[CLASS_MEASURES] = {
+			[CLASS_SELF] = less_one(class.merge),
+			[CLASS_BETWEEN] = class.merge && run->classes > 1,
+			[CLASS_ATTRIBUTED] = merge * share_freed,
+			[CLASS_MARGINAL] = run->classes > 1 ? merge : less_one(class.merge),
+			[CLASS_CAPPED] = merge * share_capped,
+			[CLASS_YOUNG] = (double)class.young,
+		};
+		gathered_add(&w->classes[class.class].gathered, w, (double)class.held, y, CLASS_MEASURES);
+	}
+}
+
+static double young_in(const struct walk *w, const struct content_run *content)
+{
+	double young = 0;
+	for (uint32_t i = content->begin; i < content->end; i++)
+		young += sketch_order_slot(&w->order, i)->young;
+	return young;
 }
 
 static void walk_content(struct walk *w, const struct content_run *content)
 {
-	double y[TOTAL_MEASURES] = { 0 };
-	double copies = 0, domains = 0;
+	double y[TOTAL_MEASURES] = { [TOTAL_YOUNG] = young_in(w, content) };
+	uint64_t copies = 0, merge = 0, domains = 0;
 	struct domain_run run;
 
 	w->group = content->group;
 	for (uint32_t i = content->begin; i < content->end; i = run.end) {
-		run = domain_run_at(&w->order, i, content->end);
+		run = domain_run_at(w, i, content->end);
 		walk_domain_run(w, &run);
-		copies += (double)run.copies;
-		domains++;
-		y[TOTAL_POLICY] += (double)run.copies - 1;
-		y[TOTAL_BETWEEN] += run.classes - 1;
-		y[TOTAL_WITHIN] += (double)run.copies - run.classes;
-		y[TOTAL_CAPPED] += freed(run.copies, w->max_page_sharing);
+		copies += run.copies;
+		merge += run.merge;
+		domains += run.merge > 0;
+		y[TOTAL_POLICY] += less_one(run.merge);
+		y[TOTAL_BETWEEN] += less_one(run.classes);
+		y[TOTAL_WITHIN] += (double)run.merge - run.classes;
+		y[TOTAL_CAPPED] += freed(run.merge, w->max_page_sharing);
 	}
-	y[TOTAL_UNION] = copies - 1;
-	y[TOTAL_CROSSING] = domains - 1;
-	gathered_add(&w->total, w, copies, y, TOTAL_MEASURES);
+	y[TOTAL_UNION] = less_one(merge);
+	y[TOTAL_CROSSING] = less_one(domains);
+	gathered_add(&w->total, w, (double)copies, y, TOTAL_MEASURES);
 }
 
 static void walk_all(struct walk *w, enum sketch_stratum stratum, take_group take)
@@ -151,7 +197,7 @@ static void walk_all(struct walk *w, enum sketch_stratum stratum, take_group tak
 /* ---- strata ---- */
 
 /* The first copy of a content frees nothing; but all of a class's copies may be free beside those of others. */
-#define TOTAL_NEVER_WHOLE ((1u << TOTAL_MEASURES) - 1)
+#define TOTAL_NEVER_WHOLE ((1u << TOTAL_YOUNG) - 1)
 #define CLASS_NEVER_WHOLE (1u << CLASS_SELF)
 
 static struct population class_population(const struct walk *w, uint32_t class, enum sketch_stratum stratum)
@@ -172,12 +218,13 @@ static struct population total_population(const struct walk *w, enum sketch_stra
 		.groups_variance = INFINITY,
 		.never_whole = TOTAL_NEVER_WHOLE,
 		.all_but_first = 1u << TOTAL_UNION,
-		.groups_are_contents = w->order.sketch->probe_is_hash,
+		.groups_are_contents = w->order.sketch->probe_is_hash && !w->settled,
 	};
 	if (stratum == SKETCH_LIGHT && w->order.sketch->counts_distinct) {
-		struct distinct_count probes = distinct_estimate(&w->order.sketch->probes);
-		of.groups = probes.count;
-		of.groups_variance = probes.variance;
+		const struct sketch *s = w->order.sketch;
+		struct distinct_count probes = distinct_estimate(&s->probes);
+		of.groups = fmax(probes.count - s->probes_gone, 0);
+		of.groups_variance = probes.variance + s->probes_gone_variance;
 	}
 	return of;
 }
@@ -217,8 +264,8 @@ static double share(uint64_t part, uint64_t whole)
 
 static bool walk_init(struct walk *w, const struct sketch *s, const struct estimate_options *options)
 {
-
 	w->max_page_sharing = options->max_page_sharing;
+	w->settled = options->settled;
 	if (!sketch_order_init(&w->order, s, options->class_of, options->classes_count, options->domain_of))
 		return false;
 	w->classes_count = w->order.classes_count;
@@ -245,12 +292,18 @@ static void walk_free(struct walk *w)
 	free(w->classes);
 }
 
-static void answer_class(struct class_estimate *ret, const struct class_work *work, const uint64_t *candidates)
+/* Without `settled` nothing is told of young frames. */
+static const struct estimate nobody_looked = { .exact = true };
+
+static void answer_class(struct class_estimate *ret, const struct class_work *work, const uint64_t *candidates,
+			 bool settled)
 {
 	ret->frames = work->frames[SKETCH_LIGHT] + work->frames[SKETCH_HEAVY];
 	ret->coverage = candidates ? share(ret->frames, *candidates) : 1;
 	for (unsigned int m = 0; m < CLASS_MEASURES; m++)
 		ret->of[m] = part_estimate(&work->parts[m]);
+	if (!settled)
+		ret->of[CLASS_YOUNG] = nobody_looked;
 }
 
 static void answer(struct estimates *ret, const struct walk *w, const struct estimate_options *options)
@@ -261,13 +314,15 @@ static void answer(struct estimates *ret, const struct walk *w, const struct est
 	ret->theta_heavy = sketch_theta(w->order.sketch, SKETCH_HEAVY);
 	for (unsigned int m = 0; m < TOTAL_MEASURES; m++)
 		ret->of[m] = part_estimate(&w->total_parts[m]);
+	if (!w->settled)
+		ret->of[TOTAL_YOUNG] = nobody_looked;
 	struct estimate *duplicates = &ret->of[TOTAL_UNION];
 	double frames = (double)ret->frames;
 	ret->distinct = (struct estimate){ .value = frames - duplicates->value, .low = frames - duplicates->high,
 					   .high = frames - duplicates->low, .exact = duplicates->exact };
 	for (uint32_t i = 0; i < ret->classes_count; i++)
 		answer_class(&ret->classes[i], &w->classes[i],
-			     options->candidates ? &options->candidates[i] : NULL);
+			     options->candidates ? &options->candidates[i] : NULL, w->settled);
 }
 
 static int no_memory(struct error *err)

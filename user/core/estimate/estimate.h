@@ -29,6 +29,7 @@ enum total_measure {
 	TOTAL_WITHIN,		/* of the policy: inside each class alone */
 	TOTAL_BETWEEN,		/* of the policy: the rest, between classes of one domain */
 	TOTAL_CAPPED,		/* of the policy: with max_page_sharing mappings to a merged frame */
+	TOTAL_YOUNG,		/* frames that have not held their content long enough; only where `settled`, else 0 */
 	TOTAL_MEASURES
 };
 
@@ -38,6 +39,7 @@ enum class_measure {
 	CLASS_ATTRIBUTED,	/* its share of the policy: 1 - 1/copies per frame; shares add up */
 	CLASS_MARGINAL,		/* what it adds to the policy by being there */
 	CLASS_CAPPED,		/* attributed, with the cap */
+	CLASS_YOUNG,		/* its frames that have not held their content long enough; likewise */
 	CLASS_MEASURES
 };
 
@@ -48,6 +50,8 @@ struct estimate_options {
 	uint32_t classes_count;		/* read only with class_of */
 	const uint32_t *domain_of;	/* per owner; NULL: one domain */
 	uint32_t max_page_sharing;	/* 0 or 1: no cap */
+	/* Count only frames that have held their content long enough; young ones are contents of their own. */
+	bool settled;
 	const uint64_t *candidates;	/* per class: frames that there are; NULL: all were looked at */
 	uint64_t total_candidates;	/* of all; 0: all were looked at */
 };

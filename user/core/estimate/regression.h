@@ -25,7 +25,7 @@
 #include <stdint.h>
 
 /* Totals that are estimated from the same groups at once. */
-#define REGRESSION_MEASURES 6
+#define REGRESSION_MEASURES 7
 
 /* In frames or contents. */
 struct estimate {

@@ -75,6 +75,7 @@ void sketch_clear(struct sketch *s, double theta)
 	s->last[SKETCH_LIGHT] = last_place(theta);
 	s->last[SKETCH_HEAVY] = UINT64_MAX;
 	s->counts_distinct = true;
+	s->probes_gone = s->probes_gone_variance = 0;
 	s->failed = 0;
 }
 
@@ -177,6 +178,14 @@ static void make_room(struct sketch *s)
 	}
 }
 
+void sketch_lower(struct sketch *s, enum sketch_stratum stratum, uint64_t last)
+{
+	if (last >= s->last[stratum])
+		return;
+	s->last[stratum] = last;
+	drop_what_is_out(s);
+}
+
 static uint32_t frames_plus(uint32_t a, uint32_t b)
 {
 	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
@@ -189,6 +198,7 @@ static void slot_add(struct sketch *s, const struct sketch_slot *new)
 	struct sketch_slot *slot = slot_find(s, new);
 	if (slot->frames) {
 		slot->frames = frames_plus(slot->frames, new->frames);
+		slot->young = frames_plus(slot->young, new->young);
 		return;
 	}
 	if (slots_used(s) >= s->used_max) {
@@ -252,18 +262,31 @@ void sketch_unsee(struct sketch *s, uint64_t probe, uint32_t owner, uint32_t fra
 	*seen -= frames < *seen ? frames : *seen;
 }
 
-void sketch_keep(struct sketch *s, uint64_t probe, uint64_t hash, uint32_t owner, uint32_t frames)
+static struct sketch_slot slot_of(const struct sketch *s, uint64_t probe, uint64_t hash, uint32_t owner)
 {
-	if (!frames || owner >= s->owners)
-		return;
 	bool heavy = sketch_is_heavy(s, probe);
-	slot_add(s, &(struct sketch_slot){
+	return (struct sketch_slot){
 		.place = (heavy ? hash : probe) + s->phase,
 		.hash = hash,
 		.owner = owner & SKETCH_OWNER_MAX,
 		.stratum = heavy ? SKETCH_HEAVY : SKETCH_LIGHT,
-		.frames = frames,
-	});
+	};
+}
+
+void sketch_keep(struct sketch *s, uint64_t probe, uint64_t hash, uint32_t owner, uint32_t frames)
+{
+	if (!frames || owner >= s->owners)
+		return;
+	struct sketch_slot new = slot_of(s, probe, hash, owner);
+	new.frames = frames;
+	slot_add(s, &new);
+}
+
+void sketch_keep_young(struct sketch *s, uint64_t probe, uint64_t hash, uint32_t owner, uint32_t young)
+{
+	struct sketch_slot like = slot_of(s, probe, hash, owner), *slot = slot_find(s, &like);
+	if (slot->frames)
+		slot->young = young < slot->frames - slot->young ? slot->young + young : slot->frames;
 }
 
 void sketch_add(struct sketch *s, uint64_t probe, uint64_t hash, uint32_t owner, uint32_t frames)
@@ -282,6 +305,64 @@ void sketch_forget(struct sketch *s, uint32_t owner)
 	if (s->owner_frames[owner][SKETCH_LIGHT])
 		s->counts_distinct = false;
 	memset(s->owner_frames[owner], 0, sizeof(s->owner_frames[owner]));
+}
+
+static int by_place(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static size_t list_places(const struct sketch *s, const bool *gone, bool which, uint64_t *ret)
+{
+	size_t count = 0;
+	for (uint32_t i = 0; i < s->slots_count; i++)
+		if (s->slots[i].frames && s->slots[i].stratum == SKETCH_LIGHT && gone[s->slots[i].owner] == which)
+			ret[count++] = s->slots[i].place;
+	qsort(ret, count, sizeof(*ret), by_place);
+	return count;
+}
+
+/* Different values in `a` that are not in `b`; both ascend. */
+static size_t only_in(const uint64_t *a, size_t a_count, const uint64_t *b, size_t b_count)
+{
+	size_t only = 0;
+	for (size_t i = 0, j = 0; i < a_count; i++) {
+		if (i && a[i] == a[i - 1])
+			continue;
+		while (j < b_count && b[j] < a[i])
+			j++;
+		only += j == b_count || b[j] != a[i];
+	}
+	return only;
+}
+
+static void drop_owners(struct sketch *s, const bool *gone)
+{
+	for (uint32_t i = 0; i < s->slots_count; i++)
+		while (s->slots[i].frames && gone[s->slots[i].owner])
+			slot_remove(s, i);
+	for (uint32_t owner = 0; owner < s->owners; owner++)
+		if (gone[owner])
+			memset(s->owner_frames[owner], 0, sizeof(s->owner_frames[owner]));
+}
+
+int sketch_forget_many(struct sketch *s, const bool *gone)
+{
+	size_t room = s->used[SKETCH_LIGHT] + 1;
+	uint64_t *leaving = malloc(room * sizeof(*leaving)), *staying = malloc(room * sizeof(*staying));
+
+	if (leaving && staying) {
+		size_t leave = list_places(s, gone, true, leaving), stay = list_places(s, gone, false, staying);
+		double theta = sketch_theta(s, SKETCH_LIGHT), only = (double)only_in(leaving, leave, staying, stay);
+		s->probes_gone += only / theta;
+		s->probes_gone_variance += only * (1 - theta) / (theta * theta);
+		drop_owners(s, gone);
+	}
+	int rc = leaving && staying ? 0 : -ENOMEM;
+	free(leaving);
+	free(staying);
+	return rc;
 }
 
 /* ---- joining ---- */
@@ -330,6 +411,8 @@ int sketch_merge(struct sketch *into, const struct sketch *from, const uint32_t 
 				distinct_join(&into->probes, &from->probes);
 	if (from->failed && !into->failed)
 		into->failed = from->failed;
+	into->probes_gone += from->probes_gone;
+	into->probes_gone_variance += from->probes_gone_variance;
 	merge_owners(into, from, owner_map);
 	for (uint32_t i = 0; i < from->slots_count; i++) {
 		struct sketch_slot slot = from->slots[i];

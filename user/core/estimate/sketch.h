@@ -45,13 +45,14 @@
 
 enum sketch_stratum { SKETCH_LIGHT, SKETCH_HEAVY, SKETCH_STRATA };
 
-/* One content with one of its owners. */
-struct sketch_slot {
+/* One content with one of its owners. Packed: 28 bytes, and a table has a hundred thousand of them. */
+struct __attribute__((packed, aligned(4))) sketch_slot {
 	uint64_t place;			/* probe (light) or hash (heavy), moved by the phase */
 	uint64_t hash;
 	uint32_t owner : 31;
 	uint32_t stratum : 1;
 	uint32_t frames;		/* 0: the slot is free */
+	uint32_t young;			/* of them, frames that did not hold it long enough: see sketch_keep_young() */
 };
 
 struct sketch_options {
@@ -75,6 +76,8 @@ struct sketch {
 	uint32_t used[SKETCH_STRATA];
 
 	struct distinct probes;		/* of the light stratum, kept or not */
+	double probes_gone;		/* of them, an estimate of those that only forgotten owners had */
+	double probes_gone_variance;
 	uint64_t heavy[4 * SKETCH_HEAVY_MAX];	/* a table of probes; 0: free */
 	uint32_t heavy_count;
 
@@ -100,6 +103,16 @@ bool sketch_see(struct sketch *sketch, uint64_t probe, uint32_t owner, uint32_t 
 void sketch_unsee(struct sketch *sketch, uint64_t probe, uint32_t owner, uint32_t frames);
 void sketch_keep(struct sketch *sketch, uint64_t probe, uint64_t hash, uint32_t owner, uint32_t frames);
 
+/*
+ * `young` more of the frames that were given to sketch_keep() under these names
+ * have held the content too short a time to be merged. Nothing where the
+ * content is not kept; never more than the frames that are there.
+ */
+void sketch_keep_young(struct sketch *sketch, uint64_t probe, uint64_t hash, uint32_t owner, uint32_t young);
+
+/* Lower the threshold of a stratum to `last`, the last place that is kept; nothing where it is lower already. */
+void sketch_lower(struct sketch *sketch, enum sketch_stratum stratum, uint64_t last);
+
 /* Both at once, where the hash is at hand anyway. */
 void sketch_add(struct sketch *sketch, uint64_t probe, uint64_t hash, uint32_t owner, uint32_t frames);
 
@@ -108,6 +121,13 @@ bool sketch_is_heavy(const struct sketch *sketch, uint64_t probe);
 
 /* An owner ended and its frames are gone: as if it had never been met. O(size). */
 void sketch_forget(struct sketch *sketch, uint32_t owner);
+
+/*
+ * The same for all owners that `gone` says, at the end of a pass: probes stay
+ * counted, since those that nobody else holds are known from the sample. O(size
+ * log size). 0 or -ENOMEM, and nothing done.
+ */
+int sketch_forget_many(struct sketch *sketch, const bool *gone);
 
 /*
  * Add what another sketch of the same run saw; owner i of `from` becomes
