@@ -167,7 +167,7 @@ int look_first(struct look *l, struct error *err)
 {
 	static const struct walk_sink sink = { .pages = take_pages, .chunk_end = hash_chunk,
 					       .area_begin = begin_area, .area_end = end_area };
-	int rc = walk_tasks(&l->walk, &sink, l, err);
+	int rc = walk_tasks(&l->walk, 0, &sink, l, err);
 	pfn_index_free(&l->shared);
 	pfn_index_free(&l->huge);
 	return rc;

@@ -18,6 +18,7 @@ struct target {
 	uid_t uid;
 	const char *vm;			/* a QEMU guest, by the name on its command line; NULL: not asked for */
 	bool all;
+	bool maybe_none;		/* an empty list of targets is an answer */
 };
 
 enum look_mode {
@@ -37,6 +38,8 @@ struct gather_options {
 	double theta;			/* LOOK_SAMPLED: share of the contents to keep; 0: LOOK_THETA */
 	uint64_t memory_bytes;		/* for the table of a sample; 0: SKETCH_DEFAULT_BYTES */
 	struct budget budget;		/* from the start of this process; zeroed: as fast as can be */
+	const struct pace *paced_by;	/* a pace that began before, and the bytes read at it so far; NULL: it begins here */
+	uint64_t paced_bytes;
 	/* Called every so often with the pages done and expected, both looks together. May be NULL. */
 	void (*progress)(void *context, uint64_t done, uint64_t expected);
 	void *context;

@@ -10,7 +10,9 @@
 #include "gather/sampling.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/estimate/sampled.h"
 #include "core/frame_set.h"
@@ -26,13 +28,18 @@ struct sampling {
 	struct walk walk;
 	struct sampled *sampled;
 	struct sketch *sketch;
+	struct sampling_past past;
+	uint32_t per_task;		/* owners that a task has in the sketch */
 	struct frame_set met, again;
 	uint64_t zero_hash;
 	uint64_t unlike;		/* for what could not be read: a number of its own */
+	uint64_t frequent[SKETCH_HEAVY_MAX];
+	uint32_t frequent_count;
 	struct places places;
 
 	/* of the chunk */
 	struct page_ref refs[CHUNK_PAGES];
+	uint32_t owner[CHUNK_PAGES];
 	bool huge[CHUNK_PAGES], wanted[CHUNK_PAGES];
 	size_t pending;
 };
@@ -60,11 +67,18 @@ static int meet(struct sampling *l, size_t i, bool *ret_new, struct error *err)
 }
 
 /* A content that nobody else has. */
-static void add_unread(struct sampling *l, uint32_t task)
+static void add_unread(struct sampling *l, uint32_t owner)
 {
 	uint64_t own = random64(&l->unlike);
-	sketch_add(l->sketch, own, own, task, 1);
+	sketch_add(l->sketch, own, own, owner, 1);
 	l->sampled->unread++;
+}
+
+static uint32_t owner_of(const struct sampling *l, const struct area *area, size_t i)
+{
+	const struct chunk *c = &l->walk.chunk;
+	bool exclusive = c->entries[c->page[i]] & PAGEMAP_EXCLUSIVE;
+	return l->per_task == 1 ? area->task : sampling_owner(area->task, exclusive);
 }
 
 static int take_page(struct sampling *l, const struct area *area, size_t i, struct error *err)
@@ -82,9 +96,10 @@ static int take_page(struct sampling *l, const struct area *area, size_t i, stru
 	l->sampled->huge += chunk_huge(c, i);
 	task->huge += chunk_huge(c, i);
 	if (chunk_unreadable(c, i)) {
-		add_unread(l, area->task);
+		add_unread(l, owner_of(l, area, i));
 		return 0;
 	}
+	l->owner[l->pending] = owner_of(l, area, i);
 	l->huge[l->pending] = chunk_huge(c, i);
 	l->refs[l->pending++] = (struct page_ref){ .address = chunk_address(&l->walk, i), .pfn = c->pfns[i] };
 	return 0;
@@ -113,62 +128,105 @@ static int sketch_state(const struct sketch *s, struct error *err)
 				    : fail(err, EXIT_FAILED, "the sample does not fit into its memory: raise --memory");
 }
 
+static bool among(uint64_t place, const uint64_t *list, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (list[i] == place)
+			return true;
+	return false;
+}
+
+/* A content that became frequent, or is so no longer, was followed by another rule before: its ages say nothing. */
+static bool changed_stratum(const struct sampling *l, uint64_t place, bool heavy)
+{
+	return heavy != among(place, l->past.frequent_before, l->past.frequent_before_count);
+}
+
+/* How old is the page with what it holds? Young ones are told to the sketch. */
+static void follow_page(struct sampling *l, const struct task *task, const struct place *place, size_t i)
+{
+	uint64_t page = l->refs[i].address / l->walk.sample->machine.page_bytes;
+	uint64_t at = sketch_place(l->sketch, place->place);
+	enum sketch_stratum stratum = sketch_is_heavy(l->sketch, place->place) ? SKETCH_HEAVY : SKETCH_LIGHT;
+
+	if (stratum == SKETCH_LIGHT && at > l->sketch->last[SKETCH_LIGHT])
+		return;
+	uint32_t id = l->sampled->tasks[task - l->walk.sample->tasks].id;
+	uint32_t age = ages_meet(l->past.ages, page, id, place->hash, stratum, at >> 32);
+	if (!l->past.told || age == AGE_NOT_FOLLOWED || age >= l->past.settle ||
+	    (age == 0 && changed_stratum(l, place->place, stratum == SKETCH_HEAVY)))
+		return;
+	sketch_keep_young(l->sketch, place->hash, l->owner[i],
+			  stratum == SKETCH_HEAVY ? (uint32_t)lround(1 / ages_share(l->past.ages, SKETCH_HEAVY)) : 1);
+}
+
 /* What was chosen by its place gets the whole hash; a page that changed in between is as good as unread. */
 static int keep_chosen(struct sampling *l, const struct task *task, size_t n, struct error *err)
 {
-	uint32_t owner = task - l->walk.sample->tasks;
 	int rc = places_hash(&l->places, task->pid, l->refs, l->wanted, n, err);
 
 	for (size_t i = 0; !rc && i < n; i++) {
 		const struct place *place = &l->places.of[i];
 		if (!l->wanted[i])
 			continue;
-		if (place->hashed) {
-			sketch_keep(l->sketch, place->place, place->hash, owner, 1);
-		} else {
-			sketch_unsee(l->sketch, place->place, owner, 1);
-			add_unread(l, owner);
+		if (!place->hashed) {
+			sketch_unsee(l->sketch, place->place, l->owner[i], 1);
+			add_unread(l, l->owner[i]);
+			continue;
 		}
+		sketch_keep(l->sketch, place->place, place->hash, l->owner[i], 1);
+		if (l->past.ages)
+			follow_page(l, task, place, i);
 	}
 	return rc ? rc : sketch_state(l->sketch, err);
+}
+
+static void see_page(struct sampling *l, const struct task *task, size_t i)
+{
+	const struct place *place = &l->places.of[i];
+
+	l->wanted[i] = false;
+	if (!place->read) {
+		add_unread(l, l->owner[i]);
+		return;
+	}
+	if (place->hashed && place->hash == l->zero_hash)
+		count_zero(l, task - l->walk.sample->tasks, l->huge[i]);
+	if (l->past.scout)
+		scout_see(l->past.scout, place->place);
+	l->wanted[i] = sketch_see(l->sketch, place->place, l->owner[i], 1);
 }
 
 static int read_chunk(void *context, const struct task *task, struct error *err)
 {
 	struct sampling *l = context;
-	uint32_t owner = task - l->walk.sample->tasks;
 	size_t n = l->pending;
 
 	l->pending = 0;
 	int rc = n ? places_read(&l->places, task->pid, l->refs, n, err) : 0;
-	for (size_t i = 0; !rc && i < n; i++) {
-		const struct place *place = &l->places.of[i];
-		l->wanted[i] = false;
-		if (!place->read) {
-			add_unread(l, owner);
-			continue;
-		}
-		if (place->hashed && place->hash == l->zero_hash)
-			count_zero(l, owner, l->huge[i]);
-		l->wanted[i] = sketch_see(l->sketch, place->place, owner, 1);
-	}
+	for (size_t i = 0; !rc && i < n; i++)
+		see_page(l, task, i);
 	if (!rc)
 		rc = keep_chosen(l, task, n, err);
 	l->walk.read_bytes = l->places.read_bytes;
 	return rc ? rc : walk_step(&l->walk, n, err);
 }
 
-/* Zeros first, then what some thousand pages at random say is frequent. */
+/* Zeros first, then what some thousand pages at random say is frequent, or the pass before. */
 static int follow_frequent(struct sampling *l, struct error *err)
 {
-	uint64_t frequent[SKETCH_HEAVY_MAX];
-	uint32_t count = 0;
-	int rc = scouting_frequent(&l->walk, &l->places, FOLLOWED_SHARE, frequent, SKETCH_HEAVY_MAX - 1, &count, err);
+	int rc = 0;
 
+	l->frequent_count = l->past.frequent_count;
+	if (l->past.scouted)
+		memcpy(l->frequent, l->past.frequent, l->frequent_count * sizeof(*l->frequent));
+	else
+		rc = scouting_frequent(&l->walk, &l->places, FOLLOWED_SHARE, l->frequent, SKETCH_HEAVY_MAX - 1,
+				       &l->frequent_count, err);
 	if (rc)
 		return rc;
 	sketch_set_heavy(l->sketch, &l->zero_hash, 1);
-	sketch_set_heavy(l->sketch, frequent, count);
+	sketch_set_heavy(l->sketch, l->frequent, l->frequent_count);
 	l->sampled->followed = l->sketch->heavy_count;
 	return 0;
 }
@@ -176,16 +234,12 @@ static int follow_frequent(struct sampling *l, struct error *err)
 static int prepare(struct sampling *l, struct content *content, const struct gather_options *o, struct error *err)
 {
 	struct sketch_options options = { .bytes = o->memory_bytes, .theta = o->theta > 0 ? o->theta : LOOK_THETA,
+					  .run = l->past.run, .phase = l->past.phase,
 					  .probe_is_hash = content_reader(content) != READER_DIRECT_MAP };
-	int rc = content_random(&options.run, err);
+	int rc = content_random(&l->unlike, err);
 
 	if (!rc)
-		rc = content_random(&options.phase, err);
-	if (!rc)
-		rc = content_random(&l->unlike, err);
-	if (rc)
-		return rc;
-	rc = sampled_new(&l->sampled, l->walk.sample->tasks_count, &options, err);
+		rc = sampled_new(&l->sampled, l->walk.sample->tasks_count, &options, err);
 	if (rc)
 		return rc;
 	l->walk.sample->sampled = l->sampled;
@@ -195,24 +249,73 @@ static int prepare(struct sampling *l, struct content *content, const struct gat
 	return follow_frequent(l, err);
 }
 
-int sampling_look(struct sample *s, const struct sysroot *root, struct content *content,
-		  const struct gather_options *options, struct error *err)
+static int begin(struct sampling **ret, struct sample *s, const struct sysroot *root, struct content *content,
+		 const struct gather_options *options, const struct sampling_past *past, uint32_t per_task,
+		 struct error *err)
 {
-	static const struct walk_sink sink = { .pages = take_pages, .chunk_end = read_chunk };
-	struct sampling *l = calloc(1, sizeof(*l));
+	struct sampling *l = *ret = calloc(1, sizeof(*l));
 
 	if (!l)
 		return walk_out_of_memory(err);
+	l->past = *past;
+	l->per_task = per_task;
 	walk_begin(&l->walk, s, root, content, options);
-	int rc = prepare(l, content, options, err);
-	if (!rc)
-		rc = walk_tasks(&l->walk, &sink, l, err);
-	if (l->sampled)
-		l->sampled->hashed = l->places.hashed;
-	s->frames_read = l->places.hashed;
+	l->walk.only_candidates = per_task > 1;
+	return prepare(l, content, options, err);
+}
+
+int sampling_begin(struct sampling **ret, struct sample *s, const struct sysroot *root, struct content *content,
+		   const struct gather_options *options, const struct sampling_past *past, struct error *err)
+{
+	return begin(ret, s, root, content, options, past, SAMPLING_OWNERS, err);
+}
+
+int sampling_walk(struct sampling *l, size_t first_task, struct error *err)
+{
+	static const struct walk_sink sink = { .pages = take_pages, .chunk_end = read_chunk };
+
+	if (sampled_grow(l->sampled, l->walk.sample->tasks_count))
+		return walk_out_of_memory(err);
+	int rc = walk_tasks(&l->walk, first_task, &sink, l, err);
+	l->sampled->hashed = l->places.hashed;
+	l->walk.sample->frames_read = l->places.hashed;
+	return rc;
+}
+
+const uint64_t *sampling_frequent(const struct sampling *l, uint32_t *ret_count)
+{
+	*ret_count = l->frequent_count;
+	return l->frequent;
+}
+
+uint64_t sampling_bytes(const struct sampling *l)
+{
+	return l->places.read_bytes;
+}
+
+void sampling_end(struct sampling *l)
+{
+	if (!l)
+		return;
 	walk_end(&l->walk);
 	frame_set_free(&l->met);
 	frame_set_free(&l->again);
 	free(l);
+}
+
+int sampling_look(struct sample *s, const struct sysroot *root, struct content *content,
+		  const struct gather_options *options, struct error *err)
+{
+	struct sampling *l = NULL;
+	struct sampling_past past = { 0 };
+	int rc = content_random(&past.run, err);
+
+	if (!rc)
+		rc = content_random(&past.phase, err);
+	if (!rc)
+		rc = begin(&l, s, root, content, options, &past, 1, err);
+	if (!rc)
+		rc = sampling_walk(l, 0, err);
+	sampling_end(l);
 	return rc;
 }

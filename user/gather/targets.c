@@ -209,6 +209,8 @@ static int choose(struct sample *s, struct choice *c, struct pid_list *pids, boo
 		if (!s->missing[i].harmless)
 			return fail(err, s->missing[i].state == DENIED ? EXIT_NOT_PERMITTED : EXIT_FAILED, "%s: %s",
 				    s->missing[i].what, s->missing[i].why);
+	if (t->maybe_none)
+		return 0;
 	return fail(err, EXIT_FAILED, "no process fits what was asked for");
 }
 

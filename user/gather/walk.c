@@ -37,7 +37,7 @@ int walk_step(struct walk *w, uint64_t pages, struct error *err)
 		w->reported = w->done;
 		w->options->progress(w->options->context, w->done, w->expected);
 	}
-	pace_wait(&w->pace, w->read_bytes, w->options->stop);
+	pace_wait(&w->pace, w->options->paced_bytes + w->read_bytes, w->options->stop);
 	return 0;
 }
 
@@ -155,6 +155,19 @@ static bool has_page_map(const struct area *area)
 	return area->end <= 1ull << 63;
 }
 
+static bool is_wanted(const struct walk *w, const struct area *area)
+{
+	return has_page_map(area) && (area->class == AREA_CANDIDATE || !w->only_candidates);
+}
+
+/* A look that goes on for ever has no use for the mappings of those who were looked at. */
+static void forget_areas(struct walk *w, struct task *task, size_t names_length)
+{
+	w->sample->areas_count = task->first_area;
+	w->sample->names_length = names_length;
+	task->areas = 0;
+}
+
 static int walk_task(struct walk *w, struct task *task, uint32_t index, struct error *err)
 {
 	struct pagemap map;
@@ -169,7 +182,7 @@ static int walk_task(struct walk *w, struct task *task, uint32_t index, struct e
 	}
 	int rc = 0;
 	for (size_t a = task->first_area; !rc && a < task->first_area + task->areas; a++)
-		if (has_page_map(&w->sample->areas[a]))
+		if (is_wanted(w, &w->sample->areas[a]))
 			rc = walk_area(w, &map, task, &w->sample->areas[a], err);
 	pagemap_close(&map);
 	if (task->contents == NOT_READ)
@@ -177,13 +190,17 @@ static int walk_task(struct walk *w, struct task *task, uint32_t index, struct e
 	return rc;
 }
 
-int walk_tasks(struct walk *w, const struct walk_sink *sink, void *context, struct error *err)
+int walk_tasks(struct walk *w, size_t first_task, const struct walk_sink *sink, void *context, struct error *err)
 {
 	int rc = 0;
 	w->sink = sink;
 	w->context = context;
-	for (size_t i = 0; !rc && i < w->sample->tasks_count; i++)
+	for (size_t i = first_task; !rc && i < w->sample->tasks_count; i++) {
+		size_t names_length = w->sample->names_length;
 		rc = walk_task(w, &w->sample->tasks[i], i, err);
+		if (w->only_candidates)
+			forget_areas(w, &w->sample->tasks[i], names_length);
+	}
 	pfn_index_free(&w->refused);
 	return rc;
 }
@@ -196,7 +213,7 @@ void walk_begin(struct walk *w, struct sample *s, const struct sysroot *root, st
 	w->root = root;
 	w->content = content;
 	w->options = options;
-	w->pace = pace_begin(options->budget);
+	w->pace = options->paced_by ? *options->paced_by : pace_begin(options->budget);
 	w->huge_pages = s->machine.pmd_bytes / s->machine.page_bytes;
 	w->kpageflags = kpageflags_open(root);
 	if (w->kpageflags < 0)

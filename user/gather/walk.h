@@ -36,6 +36,7 @@ struct walk {
 	struct pace pace;
 	int kpageflags;			/* negative: -errno */
 	uint64_t huge_pages;		/* base pages in a huge page */
+	bool only_candidates;		/* leave out mappings that KSM refuses, and forget each task's areas */
 	struct pfn_index refused;	/* frames of mappings that KSM refuses, to count each once */
 	uint64_t done, expected;
 	uint64_t read_bytes;		/* of contents, for the pace: the sink counts them */
@@ -61,8 +62,11 @@ struct walk_sink {
 void walk_begin(struct walk *ret, struct sample *sample, const struct sysroot *root, struct content *content,
 		const struct gather_options *options);
 
-/* Every page of every task, once: fills the areas and their counts, and tells the sink. */
-int walk_tasks(struct walk *walk, const struct walk_sink *sink, void *context, struct error *err);
+/*
+ * Every page of every task from the first_task'th on, once: fills the areas and
+ * their counts, and tells the sink.
+ */
+int walk_tasks(struct walk *walk, size_t first_task, const struct walk_sink *sink, void *context, struct error *err);
 void walk_end(struct walk *walk);
 
 /* `pages` more were read: progress, the pace, and whether the user wants to stop. */

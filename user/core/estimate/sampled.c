@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/estimate/sampled.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int sampled_new(struct sampled **ret, size_t tasks, const struct sketch_options *options, struct error *err)
 {
 	struct sampled *s = calloc(1, sizeof(*s));
 	int rc = 0;
 
-	if (s)
-		s->tasks = calloc(tasks + 1, sizeof(*s->tasks));
-	if (!s || !s->tasks)
+	if (!s || sampled_grow(s, tasks))
 		rc = fail(err, EXIT_FAILED, "out of memory: look at fewer processes at a time");
 	else
 		rc = sketch_init(&s->sketch, options, err);
@@ -22,6 +22,19 @@ int sampled_new(struct sampled **ret, size_t tasks, const struct sketch_options 
 		free(s->tasks);
 	free(s);
 	return rc;
+}
+
+int sampled_grow(struct sampled *s, size_t tasks)
+{
+	struct sampled_task *grown = reallocarray(s->tasks, tasks + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	if (tasks >= s->tasks_count)
+		memset(grown + s->tasks_count, 0, (tasks + 1 - s->tasks_count) * sizeof(*grown));
+	s->tasks = grown;
+	s->tasks_count = tasks;
+	return 0;
 }
 
 void sampled_free(struct sampled *s)

@@ -15,11 +15,13 @@
 
 struct sampled_task {
 	uint64_t candidate, zero, huge;	/* frames met here first */
+	uint32_t id;			/* by which ages.h knows it */
 };
 
 struct sampled {
 	struct sketch sketch;
 	struct sampled_task *tasks;	/* one per sample.tasks */
+	size_t tasks_count;
 	uint64_t candidate, zero, zero_in_huge, merged, huge, unread, multi;	/* as in model.h's frame_counts */
 	uint64_t hashed;		/* frames that got the hash of the whole page */
 	uint32_t followed;		/* frequent contents, zeros included */
@@ -27,6 +29,8 @@ struct sampled {
 
 /* Zeroed, with an empty sketch. Refused as sketch_init() refuses. */
 int sampled_new(struct sampled **ret, size_t tasks, const struct sketch_options *options, struct error *err);
+/* Room for so many tasks; the new ones are zeroed. 0 or -ENOMEM. */
+int sampled_grow(struct sampled *sampled, size_t tasks);
 void sampled_free(struct sampled *sampled);
 
 #endif

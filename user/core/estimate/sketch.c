@@ -282,9 +282,13 @@ void sketch_keep(struct sketch *s, uint64_t probe, uint64_t hash, uint32_t owner
 	slot_add(s, &new);
 }
 
-void sketch_keep_young(struct sketch *s, uint64_t probe, uint64_t hash, uint32_t owner, uint32_t young)
+void sketch_keep_young(struct sketch *s, uint64_t hash, uint32_t owner, uint32_t young)
 {
-	struct sketch_slot like = slot_of(s, probe, hash, owner), *slot = slot_find(s, &like);
+	uint32_t i = slot_home(s, hash, owner);
+
+	while (s->slots[i].frames && (s->slots[i].hash != hash || s->slots[i].owner != owner))
+		i = slot_after(s, i);
+	struct sketch_slot *slot = &s->slots[i];
 	if (slot->frames)
 		slot->young = young < slot->frames - slot->young ? slot->young + young : slot->frames;
 }

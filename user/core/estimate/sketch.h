@@ -104,11 +104,17 @@ void sketch_unsee(struct sketch *sketch, uint64_t probe, uint32_t owner, uint32_
 void sketch_keep(struct sketch *sketch, uint64_t probe, uint64_t hash, uint32_t owner, uint32_t frames);
 
 /*
- * `young` more of the frames that were given to sketch_keep() under these names
- * have held the content too short a time to be merged. Nothing where the
- * content is not kept; never more than the frames that are there.
+ * `young` more of the frames that were given to sketch_keep() with this hash
+ * have held it too short a time to be merged. Nothing where the content is not
+ * kept; never more than the frames that are there.
  */
-void sketch_keep_young(struct sketch *sketch, uint64_t probe, uint64_t hash, uint32_t owner, uint32_t young);
+void sketch_keep_young(struct sketch *sketch, uint64_t hash, uint32_t owner, uint32_t young);
+
+/* The place of a light content in the sample, by its probe. */
+static inline uint64_t sketch_place(const struct sketch *sketch, uint64_t probe)
+{
+	return probe + sketch->phase;
+}
 
 /* Lower the threshold of a stratum to `last`, the last place that is kept; nothing where it is lower already. */
 void sketch_lower(struct sketch *sketch, enum sketch_stratum stratum, uint64_t last);
