@@ -37,12 +37,31 @@ static void hold(struct made *made, uint32_t task, uint64_t content, uint32_t fr
 	s->candidate += frames;
 	s->tasks[task].candidate += frames;
 	s->zero += content == 1 ? frames : 0;
+	s->tasks[task].zero += content == 1 ? frames : 0;
 }
 
 static void end(struct made *made)
 {
 	model_free(&made->model);
 	sample_free(&made->sample);
+}
+
+/* The domain's interval holds what is true of it; it is a point where `truth` is an exact count. */
+static void check_domain(const struct made *made, size_t domain, const char *name, uint32_t processes,
+			 uint64_t candidate, uint64_t truth)
+{
+	const struct domain_counts *d = &made->model.by_domain[domain];
+
+	assert_int_equal(made->model.by_domain_count, 2);
+	assert_string_equal(sample_string(&made->sample, made->sample.tasks[d->first_task].domain), name);
+	assert_int_equal(d->processes, processes);
+	assert_int_equal(d->candidate, candidate);
+	assert_true(d->low <= truth && truth <= d->high);
+	assert_true(d->low <= d->duplicates && d->duplicates <= d->high);
+	if (made->model.duplicates.exact)
+		assert_int_equal(d->low, d->high);
+	else
+		assert_in_range(d->high - d->low, 1, candidate / 10);
 }
 
 static void whole_sample_is_exact(void **state)
@@ -73,6 +92,12 @@ static void whole_sample_is_exact(void **state)
 	assert_int_equal(d->between_processes, 4);
 	assert_int_equal(d->inside_domains, 6 + 3 + 2 + 1);	/* zeros in each domain, content 2, content 3 */
 	assert_int_equal(made.model.crossing_frames, 2);	/* one more zero, and content 4 */
+	check_domain(&made, 0, "uid 1000", 2, 13, 9);
+	check_domain(&made, 1, "uid 1001", 1, 6, 3);
+	assert_int_equal(made.model.domain_sharing_count, 1);
+	assert_int_equal(made.model.domain_sharing[0].frames, 1);	/* content 4; zeros are not told */
+	assert_int_equal(made.model.domain_sharing[0].low, 1);
+	assert_int_equal(made.model.domain_sharing[0].high, 1);
 	assert_int_equal(made.model.processes[0].candidate, 9);
 	assert_int_equal(made.model.processes[0].self_duplicates, 6);
 	assert_float_equal(made.model.processes[0].attributed_frames + made.model.processes[1].attributed_frames +
@@ -102,6 +127,11 @@ static void part_of_the_contents(void **state)
 	assert_int_equal(d->within_processes + d->between_processes, d->frames);
 	assert_int_equal(d->inside_domains + made.model.crossing_frames, d->frames);
 	assert_true(d->inside_low <= d->inside_domains && d->inside_domains <= d->inside_high);
+	check_domain(&made, 0, "uid 1000", 2, 68000, 24000);
+	assert_int_equal(made.model.domain_sharing_count, 1);
+	const struct sharing *crossing = &made.model.domain_sharing[0];
+	assert_true(crossing->low <= 8000 && 8000 <= crossing->high);
+	assert_true(crossing->low < crossing->frames && crossing->frames < crossing->high);
 	assert_int_equal(made.model.granularity_levels, 0);
 	assert_int_equal(made.model.sharing_count, 0);
 	end(&made);

@@ -9,6 +9,7 @@
 #include "core/judge/build.h"
 #include "core/judge/doctor.h"
 #include "core/judge/verdict.h"
+#include "core/trust/assign.h"
 
 static struct model build(struct sample *s)
 {
@@ -147,6 +148,61 @@ static void test_cap(void **state)
 	assert_int_equal(m.duplicates.frames, 22);
 	assert_int_equal(m.duplicates.capped, 20);	/* 23 copies at 10 each: three frames stay */
 	assert_int_equal(m.duplicates.mergeable, 20);
+	done(&s, &m);
+}
+
+static void check_domain(const struct sample *s, const struct model *m, const char *name, uint32_t processes,
+			 uint64_t candidate, uint64_t duplicates)
+{
+	const struct domain_counts *found = NULL;
+
+	for (size_t i = 0; i < m->by_domain_count; i++)
+		if (!strcmp(sample_string(s, s->tasks[m->by_domain[i].first_task].domain), name))
+			found = &m->by_domain[i];
+	assert_non_null(found);
+	assert_int_equal(found->processes, processes);
+	assert_int_equal(found->candidate, candidate);
+	assert_int_equal(found->duplicates, duplicates);
+	assert_int_equal(found->low, duplicates);
+	assert_int_equal(found->high, duplicates);
+}
+
+/* Who is named one domain shares as one, whatever the uid; the potential is the sum; the rest crosses. */
+static void test_configured_domains(void **state)
+{
+	static const char config[] = "[domain shop]\nuid = 0-1\nexecutable = /usr/bin/shop\n"
+				     "[domain ci]\ncgroup = /ci\nvm = ci-*\n";
+	struct domain_rules rules = { 0 };
+	struct sample s;
+
+	(void)state;
+	made_init(&s);
+	for (uint32_t p = 0; p < 6; p++) {
+		made_task(&s, 10 + p, p);
+		s.tasks[p].cgroup = sample_name(&s, p == 3 ? "/ci/job" : "/other");
+		s.tasks[p].executable_known = p == 4 ? DENIED : KNOWN;
+		s.tasks[p].executable = sample_name(&s, p == 2 ? "/usr/bin/shop" : "/usr/bin/other");
+		made_area(&s, p, 0x10000, 64);
+		for (uint32_t i = 0; i < 20; i++)
+			made_page(&s, i, 1 + i, 0);
+	}
+	s.tasks[5].vm = sample_name(&s, "ci-7");
+	assert_int_equal(domain_rules_add(&rules, "d", config, strlen(config), NULL), 0);
+	assert_int_equal(trust_assign(&s, &rules), 0);
+	domain_rules_free(&rules);
+	struct model m = build(&s);
+	assert_int_equal(m.duplicates.frames, 100);
+	assert_int_equal(m.by_domain_count, 3);
+	check_domain(&s, &m, "shop", 3, 60, 40);	/* by uid, by uid, by executable */
+	check_domain(&s, &m, "ci", 2, 40, 20);		/* by cgroup, by VM */
+	check_domain(&s, &m, "pid 14", 1, 20, 0);	/* nobody knows what it runs: it shares with nobody */
+	assert_int_equal(m.duplicates.inside_domains, 60);
+	assert_int_equal(m.crossing_frames, 40);
+	assert_int_equal(m.domain_sharing_count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(m.domain_sharing[i].frames, 20);
+		assert_true(m.domain_sharing[i].crosses);
+	}
 	done(&s, &m);
 }
 
@@ -487,6 +543,7 @@ int main(void)
 		cmocka_unit_test(test_merged_frame_mapped_often),
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_configured_domains),
 		cmocka_unit_test(test_secret_areas_are_left_out),
 		cmocka_unit_test(test_granularity),
 		cmocka_unit_test(test_random_against_naive),

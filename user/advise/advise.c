@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "cli/progress.h"
 #include "core/judge/build.h"
+#include "core/trust/assign.h"
 
 static void show_look(void *context, uint64_t done, uint64_t expected)
 {
@@ -37,7 +38,7 @@ int advise_look(struct sample *s, struct model *m, const struct sysroot *root, c
 	progress_start(&progress);
 	int rc = gather_sample(s, root, &gather, ret_named_missing, err);
 	progress_end(&progress);
-	if (!rc && model_build(m, s))
+	if (!rc && (trust_assign(s, &o->rules) || model_build(m, s)))
 		rc = fail(err, EXIT_FAILED, "out of memory counting %u frames: look at fewer processes at a time",
 			  frame_count(&s->frames));
 	if (rc)

@@ -6,6 +6,7 @@
 
 #include "act/apply.h"
 #include "core/estimate/sketch.h"
+#include "gather/domains.h"
 
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const readers[] = { "auto", "direct-map", "copy", NULL };
@@ -74,6 +75,8 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		  .seconds = &o->settle_seconds },
 		{ "reader", 0, "WHICH", "auto, direct-map or copy (default auto)", .choice = &o->reader,
 		  .choices = readers },
+		{ "domains", 0, "FILE", "who may share with whom (default: each uid, each virtual machine for itself)",
+		  .string = &o->domains },
 		{ "sysroot", 0, "DIR", "a captured system instead of this one (DIR/proc, DIR/sys)",
 		  .string = &o->sysroot },
 		{ .name = "How to answer" },
@@ -107,12 +110,15 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 	if (rc || *ret_parsed == PARSED_DONE)
 		return rc;
 	rc = o->budget_text ? budget_parse("--budget", o->budget_text, &o->budget, err) : 0;
-	return rc ? rc : check(o, err);
+	if (!rc)
+		rc = check(o, err);
+	return !rc && o->domains ? domains_load(&o->rules, o->domains, err) : rc;
 }
 
 void advise_options_free(struct advise_options *o)
 {
 	free(o->pids.pids);
+	domain_rules_free(&o->rules);
 }
 
 struct target advise_target(const struct advise_options *o)

@@ -5,6 +5,7 @@
 
 #include "cli/options.h"
 #include "core/judge/plan.h"
+#include "core/trust/domain.h"
 #include "gather/gather.h"
 
 enum advise_action { ACTION_ADVISE, ACTION_APPLY, ACTION_UNDO };
@@ -12,7 +13,8 @@ enum advise_format { FORMAT_TEXT, FORMAT_JSON };
 
 struct advise_options {
 	struct pid_option pids;
-	const char *comm, *cgroup, *vm, *sysroot, *state_dir, *budget_text;
+	const char *comm, *cgroup, *vm, *sysroot, *state_dir, *budget_text, *domains;
+	struct domain_rules rules;	/* what is in the file `domains` */
 	uint64_t uid;
 	double settle_seconds, for_seconds, ksmd_cpu, theta;
 	struct budget budget;

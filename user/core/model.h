@@ -66,6 +66,16 @@ struct sharing {
 	uint32_t a, b;			/* task indices; uids; cgroup names: as the matrix's kind says */
 	uint64_t frames;
 	bool crosses;			/* a and b are of different trust domains */
+	uint64_t low, high;		/* 95 % interval; equal to frames when exact */
+};
+
+/* One trust domain. Its frames are those that one of its processes was the first to map. */
+struct domain_counts {
+	uint32_t first_task;		/* sample.tasks[first_task].domain is its name */
+	uint32_t processes;
+	uint64_t candidate;
+	uint64_t duplicates;		/* freed by merging all of it, and nothing else */
+	uint64_t low, high;		/* 95 % interval; equal to duplicates when exact */
 };
 
 struct mapping_counts {
@@ -141,6 +151,10 @@ struct model {
 	size_t uid_sharing_count;
 	struct sharing *cgroup_sharing;
 	size_t cgroup_sharing_count;
+	struct domain_counts *by_domain;	/* as owner_set_make(OWNER_DOMAIN) orders them; from a sample, too */
+	size_t by_domain_count;
+	struct sharing *domain_sharing;	/* by task indices, one of each domain: what crosses; from a sample, too */
+	size_t domain_sharing_count;
 	uint64_t crossing_frames;	/* duplicates only found across trust domains: a risk, no saving */
 
 	struct reason *reasons;

@@ -75,6 +75,9 @@ struct task {
 	char state;			/* R, S, D, T, t, Z … */
 	uint32_t cgroup;		/* offset into sample.names; "" where unknown */
 	uint32_t vm;			/* offset into sample.names: a QEMU guest's name; "" for other processes */
+	uint32_t executable;		/* offset into sample.names: the path under which its very file is found here */
+	enum known executable_known;	/* ABSENT: deleted, or another file has that path here */
+	uint32_t domain;		/* offset into sample.names: its trust domain, one offset each; 0 before trust_assign() */
 	bool kernel_thread;
 	enum known contents;		/* KNOWN when all its pages were looked at */
 	size_t first_area, areas;

@@ -13,7 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/count/owner.h"
 #include "core/frames.h"
+#include "core/trust/assign.h"
 #include "core/judge/build.h"
 #include "core/pfn_index.h"
 #include "sys/ksm_read.h"
@@ -28,6 +30,7 @@ struct taking {
 	struct detail *detail;
 	const struct sysroot *root;
 	const struct top_sample *others;
+	const struct domain_rules *domains;
 	struct sample sample;			/* the process and its mappings, for the doctor */
 	struct pfn_index merged;		/* its merged frames: pfn → number */
 	uint32_t merged_count;
@@ -202,21 +205,30 @@ static bool note_shared(struct taking *t, struct area *area, size_t count)
 	return true;
 }
 
-/* Two guests, or processes of two users, are of different trust domains. */
-static bool crosses(const struct top_sample *s, const struct top_task *a, const struct top_task *b)
+/* Are they of different trust domains? Yes where one of them is gone: nobody can say then. */
+static bool crosses(const struct taking *t, const struct top_task *other)
 {
-	bool guest = *top_name(s, a->vm) || *top_name(s, b->vm);
-	return guest ? a->vm != b->vm : a->uid != b->uid;
+	struct sample two;
+	bool crosses = true;
+
+	sample_init(&two);
+	struct task *self = sample_add_task(&two);
+	if (self && proc_task(t->root, t->detail->pid, self, &two) == KNOWN) {
+		struct task *task = sample_add_task(&two);
+		if (task && proc_task(t->root, other->pid, task, &two) == KNOWN && !trust_assign(&two, t->domains))
+			crosses = owner_crosses(&two, 0, 1);
+	}
+	sample_free(&two);
+	return crosses;
 }
 
-static void look_for_partner(struct taking *t, const struct top_task *self, const struct top_task *other)
+static void look_for_partner(struct taking *t, const struct top_task *other)
 {
 	struct detail_partner *p = &t->detail->partners[t->detail->partners_count];
 	struct sample mappings;
 	struct pagemap map;
 
-	*p = (struct detail_partner){ .pid = other->pid, .uid = other->uid,
-				      .crosses = crosses(t->others, self, other) };
+	*p = (struct detail_partner){ .pid = other->pid, .uid = other->uid };
 	snprintf(p->comm, sizeof(p->comm), "%s", other->comm);
 	sample_init(&mappings);
 	mappings.machine = t->sample.machine;
@@ -228,7 +240,10 @@ static void look_for_partner(struct taking *t, const struct top_task *self, cons
 		pagemap_close(&map);
 	}
 	sample_free(&mappings);
-	t->detail->partners_count += p->frames > 0;
+	if (!p->frames)
+		return;
+	p->crosses = crosses(t, other);
+	t->detail->partners_count++;
 }
 
 static int by_frames(const void *a, const void *b)
@@ -252,7 +267,7 @@ static int find_partners(struct taking *t)
 			continue;
 		if (t->cut)
 			break;
-		look_for_partner(t, self, other);
+		look_for_partner(t, other);
 	}
 	qsort(d->partners, d->partners_count, sizeof(*d->partners), by_frames);
 	d->partners_known = t->cut ? NOT_READ : KNOWN;
@@ -306,8 +321,8 @@ static enum known find_process(struct taking *t)
 	return known;
 }
 
-int detail_take(struct detail *ret, const struct sysroot *root, const struct top_sample *others, pid_t pid,
-		uint64_t start_ticks)
+int detail_take(struct detail *ret, const struct sysroot *root, const struct top_sample *others,
+		const struct domain_rules *domains, pid_t pid, uint64_t start_ticks)
 {
 	struct taking *t = calloc(1, sizeof(*t));
 	int rc = 0;
@@ -318,6 +333,7 @@ int detail_take(struct detail *ret, const struct sysroot *root, const struct top
 	t->detail = ret;
 	t->root = root;
 	t->others = others;
+	t->domains = domains;
 	t->kpageflags = -1;
 	t->until = monotonic() + SECONDS_MOST;
 	sample_init(&t->sample);

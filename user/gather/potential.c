@@ -13,6 +13,7 @@
 
 #include "base/units.h"
 #include "core/judge/build.h"
+#include "core/trust/assign.h"
 #include "gather/gather.h"
 
 /* Of one CPU, on the average. */
@@ -28,6 +29,7 @@ struct measured {
 
 struct potential {
 	const struct sysroot *root;
+	const struct domain_rules *domains;
 	pid_t child;			/* 0: no look is under way */
 	int pipe;
 	char *incoming;
@@ -38,11 +40,12 @@ struct potential {
 	bool failed;
 };
 
-struct potential *potential_open(const struct sysroot *root)
+struct potential *potential_open(const struct sysroot *root, const struct domain_rules *domains)
 {
 	struct potential *p = calloc(1, sizeof(*p));
 	if (p) {
 		p->root = root;
+		p->domains = domains;
 		p->pipe = -1;
 	}
 	return p;
@@ -56,14 +59,14 @@ static bool put(int fd, pid_t pid, uint64_t start_ticks, double bytes)
 	return write(fd, &m, sizeof(m)) == sizeof(m);
 }
 
-static bool measure(const struct sysroot *root, int fd)
+static bool measure(const struct sysroot *root, const struct domain_rules *domains, int fd)
 {
 	const struct gather_options options = { .target.all = true };
 	struct sample s;
 	struct model m;
 	bool named_missing;
 
-	if (gather_sample(&s, root, &options, &named_missing, NULL) || model_build(&m, &s))
+	if (gather_sample(&s, root, &options, &named_missing, NULL) || trust_assign(&s, domains) || model_build(&m, &s))
 		return false;
 	double page = s.machine.page_bytes;
 	bool written = put(fd, 0, 0, m.duplicates.mergeable * page);
@@ -72,13 +75,13 @@ static bool measure(const struct sysroot *root, int fd)
 	return written;
 }
 
-static _Noreturn void child_main(const struct sysroot *root, int fd)
+static _Noreturn void child_main(const struct sysroot *root, const struct domain_rules *domains, int fd)
 {
 	signal(SIGINT, SIG_IGN);	/* the terminal's; our parent ends us */
 	signal(SIGTERM, SIG_DFL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpriority(PRIO_PROCESS, 0, 19);
-	_exit(measure(root, fd) ? 0 : 1);
+	_exit(measure(root, domains, fd) ? 0 : 1);
 }
 
 static void begin(struct potential *p)
@@ -93,7 +96,7 @@ static void begin(struct potential *p)
 	p->child = fork();
 	if (p->child == 0) {
 		close(ends[0]);
-		child_main(p->root, ends[1]);
+		child_main(p->root, p->domains, ends[1]);
 	}
 	close(ends[1]);
 	p->pipe = ends[0];

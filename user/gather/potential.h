@@ -12,14 +12,15 @@
 #define KSMSCOPE_GATHER_POTENTIAL_H
 
 #include "core/live/top.h"
+#include "core/trust/domain.h"
 #include "sys/sysroot.h"
 
 #define POTENTIAL_MOST_BYTES (4ll << 30)
 
 struct potential;
 
-/* NULL when memory is out. The first look begins with the first call of potential_take(). */
-struct potential *potential_open(const struct sysroot *root);
+/* Inside these trust domains; NULL: each uid, each VM. NULL when memory is out. The first look begins with the first call of potential_take(). */
+struct potential *potential_open(const struct sysroot *root, const struct domain_rules *domains);
 /* Ends a look that is under way. NULL is fine. */
 void potential_close(struct potential *potential);
 

@@ -17,6 +17,7 @@
 
 struct top_source {
 	const struct sysroot *root;
+	const struct domain_rules *domains;
 	struct machine machine;
 	char host[65];
 	pid_t ksmd;
@@ -50,6 +51,7 @@ int top_source_open(struct top_source **ret, const struct sysroot *root, const s
 	if (!s)
 		return fail(err, EXIT_FAILED, "out of memory");
 	s->root = root;
+	s->domains = options->domains;
 	proc_machine(root, &s->machine);
 	learn_host(s);
 	s->ksmd = ksmd_find(root);
@@ -74,7 +76,7 @@ int top_source_open(struct top_source **ret, const struct sysroot *root, const s
 void top_source_ask_potential(struct top_source *s)
 {
 	if (!s->potential && s->root->live)
-		s->potential = potential_open(s->root);
+		s->potential = potential_open(s->root, s->domains);
 }
 
 void top_source_close(struct top_source *s)

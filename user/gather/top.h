@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "core/live/top.h"
+#include "core/trust/domain.h"
 #include "sys/sysroot.h"
 
 struct top_source;
@@ -17,6 +18,7 @@ struct top_options {
 	bool precise;			/* look at every fault: exact, and dearer for the machine */
 	bool probes;			/* load BPF programs at all */
 	bool potential;			/* measure what merging more would free, from the beginning */
+	const struct domain_rules *domains;	/* it is inside these; NULL: each uid and VM. Outlives the source */
 };
 
 int top_source_open(struct top_source **ret, const struct sysroot *root, const struct top_options *options,

@@ -23,19 +23,6 @@ static void count(struct json *j, const char *key, bool looked_at, uint64_t valu
 		json_null(j, key);
 }
 
-static void missing(struct json *j, const struct sample *s)
-{
-	json_array(j, "missing");
-	for (size_t i = 0; i < s->missing_count; i++) {
-		json_object(j, NULL);
-		json_string(j, "what", s->missing[i].what);
-		json_string(j, "state", known_name(s->missing[i].state));
-		json_string(j, "why", s->missing[i].why);
-		json_end_object(j);
-	}
-	json_end_array(j);
-}
-
 static void looked(struct json *j, const struct sample *s)
 {
 	json_object(j, "looked");
@@ -147,6 +134,7 @@ static void processes(struct json *j, const struct sample *s, const struct model
 		json_string(j, "cgroup", sample_string(s, t->cgroup));
 		if (t->vm)
 			json_string(j, "vm", sample_string(s, t->vm));
+		json_string(j, "domain", sample_string(s, t->domain));
 		json_string(j, "contents", known_name(t->contents));
 		bool read = t->contents == KNOWN || m->processes[i].candidate;
 		count(j, "candidate", read, m->processes[i].candidate);
@@ -161,7 +149,7 @@ static void processes(struct json *j, const struct sample *s, const struct model
 	json_end_array(j);
 }
 
-enum pair_names { BY_PID, BY_UID, BY_CGROUP };
+enum pair_names { BY_PID, BY_UID, BY_CGROUP, BY_DOMAIN };
 
 static void pair_member(struct json *j, const char *key, const struct sample *s, uint32_t task, enum pair_names names)
 {
@@ -171,7 +159,7 @@ static void pair_member(struct json *j, const char *key, const struct sample *s,
 	else if (names == BY_UID)
 		json_u64(j, key, t->uid);
 	else
-		json_string(j, key, sample_string(s, t->cgroup));
+		json_string(j, key, sample_string(s, names == BY_CGROUP ? t->cgroup : t->domain));
 }
 
 static void sharing(struct json *j, const char *key, const struct sample *s, const struct sharing *pairs, size_t count,
@@ -183,10 +171,34 @@ static void sharing(struct json *j, const char *key, const struct sample *s, con
 		pair_member(j, "a", s, pairs[i].a, names);
 		pair_member(j, "b", s, pairs[i].b, names);
 		json_u64(j, "frames", pairs[i].frames);
+		if (s->sampled) {
+			json_u64(j, "low", pairs[i].low);
+			json_u64(j, "high", pairs[i].high);
+		}
 		json_bool(j, "crosses", pairs[i].crosses);
 		json_end_object(j);
 	}
 	json_end_array(j);
+}
+
+/* Each trust domain for itself, and what crosses from one to another. */
+static void domains(struct json *j, const struct sample *s, const struct model *m, bool read)
+{
+	json_array(j, "domains");
+	for (size_t i = 0; i < m->by_domain_count; i++) {
+		const struct domain_counts *d = &m->by_domain[i];
+		json_object(j, NULL);
+		json_string(j, "name", sample_string(s, s->tasks[d->first_task].domain));
+		json_u64(j, "processes", d->processes);
+		count(j, "candidate", read, d->candidate);
+		count(j, "duplicates", read, d->duplicates);
+		count(j, "low", read, d->low);
+		count(j, "high", read, d->high);
+		count(j, "mergeable", read && !m->sampled, m->sampled ? 0 : m->domains[i].frames);
+		json_end_object(j);
+	}
+	json_end_array(j);
+	sharing(j, "sharing_by_domain", s, m->domain_sharing, m->domain_sharing_count, BY_DOMAIN);
 }
 
 static void mappings(struct json *j, const struct sample *s, const struct model *m)
@@ -315,7 +327,7 @@ void advise_json(struct text *out, const struct advice *advice)
 	json_string(&j, "schema", "ksm-advise/1");
 	json_time(&j, "time", s->time_ns);
 	json_bool(&j, "complete", m->complete);
-	missing(&j, s);
+	json_missing(&j, s->missing, s->missing_count);
 	looked(&j, s);
 	frames(&j, &m->frames, read, m->sampled);
 	duplicates(&j, m, read);
@@ -332,6 +344,7 @@ void advise_json(struct text *out, const struct advice *advice)
 	else
 		granularity(&j, m, read);
 	processes(&j, s, m);
+	domains(&j, s, m, read);
 	if (m->sampled)
 		unknown_lists(&j);
 	else

@@ -343,9 +343,100 @@ static void sharing(struct report *r)
 			    p->crosses ? "  crosses a trust boundary" : "");
 	}
 	rest(r, m->sharing_count);
-	for (size_t i = 0; i < m->uid_sharing_count; i++)
-		text_printf(r->out, "  uid %u with uid %u: %s, a risk\n", s->tasks[m->uid_sharing[i].a].uid,
-			    s->tasks[m->uid_sharing[i].b].uid, show_bytes(bytes_of(r, m->uid_sharing[i].frames)).text);
+}
+
+/* ---- trust domains ---- */
+
+static double domain_weight(const struct report *r, size_t i)
+{
+	return r->model->by_domain[i].candidate + 1e-6;
+}
+
+static const char *domain_name_of(const struct report *r, size_t domain, char *ret, size_t size)
+{
+	const struct sample *s = r->sample;
+	printable(ret, size, sample_string(s, s->tasks[r->model->by_domain[domain].first_task].domain));
+	return ret;
+}
+
+static void domain_rows(struct report *r, const size_t *order, size_t n)
+{
+	const struct model *m = r->model;
+	char name[24];
+
+	heading(r, "Trust domains              processes    candidates   duplicates inside");
+	for (size_t k = 0; k < n; k++) {
+		const struct domain_counts *d = &m->by_domain[order[k]];
+		text_printf(r->out, "  %2zu %-23s %8s  %12s %12s  %10s", k + 1, domain_name_of(r, order[k], name, sizeof(name)),
+			    show_count(d->processes).text, show_count(d->candidate).text, show_count(d->duplicates).text,
+			    show_bytes(bytes_of(r, d->duplicates)).text);
+		if (m->sampled)
+			text_printf(r->out, "  (%s to %s)", show_bytes(bytes_of(r, d->low)).text,
+				    show_bytes(bytes_of(r, d->high)).text);
+		text_puts(r->out, "\n");
+	}
+	if (n < m->by_domain_count)
+		text_printf(r->out, "  … and %zu more (--verbose)\n", m->by_domain_count - n);
+}
+
+static const struct sharing *domain_pair(const struct model *m, uint32_t a, uint32_t b)
+{
+	for (size_t i = 0; i < m->domain_sharing_count; i++)
+		if (m->domain_sharing[i].a == (a < b ? a : b) && m->domain_sharing[i].b == (a < b ? b : a))
+			return &m->domain_sharing[i];
+	return NULL;
+}
+
+static void domain_matrix(struct report *r, const size_t *order, size_t n)
+{
+	const struct model *m = r->model;
+	char name[24];
+
+	heading(r, "What would cross between them (contents that both hold: a risk, not a saving)");
+	text_printf(r->out, "%28s", "");
+	for (size_t k = 0; k + 1 < n; k++)
+		text_printf(r->out, " %9zu", k + 1);
+	text_puts(r->out, "\n");
+	for (size_t k = 1; k < n; k++) {
+		text_printf(r->out, "  %2zu %-23s", k + 1, domain_name_of(r, order[k], name, sizeof(name)));
+		for (size_t i = 0; i < k; i++) {
+			const struct sharing *pair = domain_pair(m, m->by_domain[order[k]].first_task,
+								 m->by_domain[order[i]].first_task);
+			text_printf(r->out, " %9s", pair ? show_bytes(bytes_of(r, pair->frames)).text : "-");
+		}
+		text_puts(r->out, "\n");
+	}
+}
+
+/* The whole list of pairs, where not all fit into the matrix. */
+static void domain_pairs(struct report *r)
+{
+	const struct sample *s = r->sample;
+	const struct model *m = r->model;
+
+	for (size_t i = 0; i < shown_rows(r, m->domain_sharing_count); i++) {
+		const struct sharing *p = &m->domain_sharing[i];
+		char a[24], b[24];
+		printable(a, sizeof(a), sample_string(s, s->tasks[p->a].domain));
+		printable(b, sizeof(b), sample_string(s, s->tasks[p->b].domain));
+		text_printf(r->out, "  %-23s  %-23s %12s\n", a, b, show_bytes(bytes_of(r, p->frames)).text);
+	}
+	rest(r, m->domain_sharing_count);
+}
+
+/* Nothing to say of one domain alone. */
+static void domains(struct report *r)
+{
+	const struct model *m = r->model;
+	size_t order[LARGEST_MOST + 1];
+
+	if (m->by_domain_count < 2)
+		return;
+	size_t n = largest(r, m->by_domain_count, domain_weight, order, LARGEST_MOST);
+	domain_rows(r, order, shown_rows(r, n));
+	domain_matrix(r, order, n < FEW_ROWS ? n : FEW_ROWS);
+	if (n > FEW_ROWS)
+		domain_pairs(r);
 }
 
 /* ---- what it means ---- */
@@ -429,6 +520,8 @@ void advise_text(struct text *out, const struct advice *advice, const struct adv
 		mappings(&r);
 		sharing(&r);
 	}
+	if (contents)
+		domains(&r);
 	reasons(&r);
 	cost(&r);
 	if (advice->applied)

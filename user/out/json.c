@@ -138,3 +138,16 @@ void json_value(struct json *j, const char *key, struct value value)
 	else
 		json_null(j, key);
 }
+
+void json_missing(struct json *j, const struct missing *missing, size_t count)
+{
+	json_array(j, "missing");
+	for (size_t i = 0; i < count; i++) {
+		json_object(j, NULL);
+		json_string(j, "what", missing[i].what);
+		json_string(j, "state", known_name(missing[i].state));
+		json_string(j, "why", missing[i].why);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/text.h"
-#include "core/known.h"
+#include "core/sample.h"
 
 struct json {
 	struct text *out;
@@ -37,5 +37,7 @@ void json_bool(struct json *json, const char *key, bool value);
 void json_null(struct json *json, const char *key);
 /* The number, or null where it is not known: absent and denied are never 0. */
 void json_value(struct json *json, const char *key, struct value value);
+/* "missing": what was wanted and not had, the same list in every schema. */
+void json_missing(struct json *json, const struct missing *missing, size_t count);
 
 #endif

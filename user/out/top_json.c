@@ -122,19 +122,6 @@ static void outcomes(struct json *j, const struct top_sample *s, pid_t pid)
 	json_end_array(j);
 }
 
-static void missing(struct json *j, const struct top_sample *s)
-{
-	json_array(j, "missing");
-	for (size_t i = 0; i < s->missing_count; i++) {
-		json_object(j, NULL);
-		json_string(j, "what", s->missing[i].what);
-		json_string(j, "state", known_name(s->missing[i].state));
-		json_string(j, "why", s->missing[i].why);
-		json_end_object(j);
-	}
-	json_end_array(j);
-}
-
 /* The host's fields stand in the order of their groups. */
 static void host(struct json *j, const struct top_model *m)
 {
@@ -217,7 +204,7 @@ void top_json(struct text *out, const struct top_shown *shown)
 	json_end_array(&j);
 	outcomes(&j, m->sample, 0);
 	loss(&j, m->sample);
-	missing(&j, m->sample);
+	json_missing(&j, m->sample->missing, m->sample->missing_count);
 	json_end_object(&j);
 	text_puts(out, "\n");
 }

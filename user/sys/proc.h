@@ -10,7 +10,7 @@
 int proc_pids(const struct sysroot *root, pid_t **ret, size_t *ret_count, struct error *err);
 
 /*
- * Who a process is: stat, status, cgroup, ksm_stat, the name of a QEMU guest.
+ * Who a process is: stat, status, cgroup, exe, ksm_stat, the name of a QEMU guest.
  * KNOWN, or why there is nothing: GONE (no such process), DENIED. Single
  * values that could not be read keep their own state.
  */

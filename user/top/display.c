@@ -62,7 +62,7 @@ static bool refresh_detail(struct showing *s)
 	if (s->has_detail)
 		detail_free(&s->detail);
 	s->has_detail = !detail_take(&s->detail, session_root(s->session), session_model(s->session)->sample,
-				     s->view.selected.pid, s->view.selected.number);
+				     &s->settings->rules, s->view.selected.pid, s->view.selected.number);
 	int64_t spent = clock_now_ns() - begin, pause = spent * DETAIL_PAUSES;
 	s->detail_due_ns = begin + spent + (pause > DETAIL_NS ? pause : DETAIL_NS);
 	return true;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "gather/domains.h"
 
 /* Words that are parsed further. */
 struct words {
@@ -46,9 +47,9 @@ static int check(struct top_settings *s, const struct words *w, struct error *er
 		return fail(err, EXIT_USAGE, "--iterations 0: it takes 1 or more");
 	if (s->delay_seconds < 0.1 || s->delay_seconds > 86400)
 		return fail(err, EXIT_USAGE, "--delay: it takes 0.1 to 86400 seconds");
-	if (s->replay && (s->record || s->sysroot || s->precise || s->potential))
+	if (s->replay && (s->record || s->sysroot || s->precise || s->potential || s->domains))
 		return fail(err, EXIT_USAGE, "--replay shows what was recorded; it goes without --record, --sysroot, "
-			    "--precise and --potential");
+			    "--precise, --potential and --domains");
 	if (s->uid > UINT32_MAX)
 		return fail(err, EXIT_USAGE, "--uid: it takes 0 to 4294967295");
 	s->format = s->json ? FORMAT_JSON : s->csv ? FORMAT_CSV : FORMAT_TEXT;
@@ -115,6 +116,8 @@ int top_settings_parse(struct top_settings *s, int argc, char **argv, enum parse
 		  .help = "count every page fault: exact, but each takes some 0.1 us longer" },
 		{ .name = "potential", .flag = &s->potential,
 		  .help = "look at all contents now and then: what merging more would free" },
+		{ .name = "domains", .argument = "FILE", .string = &s->domains,
+		  .help = "who may share with whom (each uid, each virtual machine for itself)" },
 		{ .name = "no-bpf", .flag = &s->no_bpf, .help = "load no BPF programs: files of /proc and /sys only" },
 		{ .name = "record", .argument = "FILE", .string = &s->record,
 		  .help = "write the samples to a file, too" },
@@ -132,10 +135,13 @@ int top_settings_parse(struct top_settings *s, int argc, char **argv, enum parse
 		rc = parse_words(s, &w, err);
 	if (!rc && *ret_parsed == PARSED_GO)
 		rc = check(s, &w, err);
+	if (!rc && *ret_parsed == PARSED_GO && s->domains)
+		rc = domains_load(&s->rules, s->domains, err);
 	return rc;
 }
 
 void top_settings_free(struct top_settings *s)
 {
 	free(s->pids.pids);
+	domain_rules_free(&s->rules);
 }

@@ -5,6 +5,7 @@
 
 #include "cli/options.h"
 #include "core/live/fields.h"
+#include "core/trust/domain.h"
 #include "screen/view.h"
 
 enum top_format { FORMAT_TEXT, FORMAT_JSON, FORMAT_CSV };
@@ -19,6 +20,8 @@ struct top_settings {
 	bool by_uid;
 	bool batch, once, json, csv, precise, no_bpf, potential, no_color;
 	enum top_format format;
+	const char *domains;
+	struct domain_rules rules;	/* what is in the file `domains` */
 	struct view view;		/* sort, columns and tree as they were asked for */
 };
 

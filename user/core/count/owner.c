@@ -23,8 +23,8 @@ uint64_t owner_key(const struct sample *s, uint32_t task, enum owner_kind kind)
 	case OWNER_CGROUP:
 		return name_key(sample_string(s, t->cgroup));
 	case OWNER_DOMAIN:
-		/* the top bit keeps guests apart from uids, which have 32 bits */
-		return *sample_string(s, t->vm) ? name_key(sample_string(s, t->vm)) | 1ull << 63 : t->uid;
+		/* of whom nobody said it: alone; the top bit keeps it apart from names, which have 32 bits */
+		return t->domain ? t->domain : task | 1ull << 63;
 	default:
 		return task;
 	}

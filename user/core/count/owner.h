@@ -22,8 +22,7 @@ struct owner_set {
 
 /*
  * What tells owners of this kind apart: the task's index, its uid, its
- * cgroup's name, or its trust domain: a QEMU guest is a domain of its own,
- * every other process belongs to that of its uid.
+ * cgroup's name, or its trust domain (core/trust/assign.h).
  */
 uint64_t owner_key(const struct sample *sample, uint32_t task, enum owner_kind kind);
 

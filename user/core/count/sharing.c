@@ -28,8 +28,7 @@ static void add_pairs(struct pairs *pairs, uint32_t mask, int64_t weight)
 	}
 }
 
-/* The owners with the most candidates, at most SHARING_OWNERS; returns how many. */
-static size_t largest_owners(uint32_t *ret, const struct owner_counts *counts, size_t count)
+size_t sharing_largest(uint32_t ret[SHARING_CHOSEN], const struct owner_counts *counts, size_t count)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < count; i++) {
@@ -145,6 +144,11 @@ static int by_frames(const void *a, const void *b)
 	return x->a != y->a ? (x->a < y->a ? -1 : 1) : x->b < y->b ? -1 : x->b > y->b;
 }
 
+void sharing_sort(struct sharing *pairs, size_t count)
+{
+	qsort(pairs, count, sizeof(*pairs), by_frames);
+}
+
 static int collect(const struct pairs *pairs, const struct sample *s, const struct owner_set *set,
 		   const uint32_t *chosen, size_t n, struct sharing **ret, size_t *ret_count)
 {
@@ -158,19 +162,21 @@ static int collect(const struct pairs *pairs, const struct sample *s, const stru
 			if (both <= 0)
 				continue;
 			uint32_t a = set->tasks[set->owners[chosen[i]].first], b = set->tasks[set->owners[chosen[j]].first];
-			(*ret)[(*ret_count)++] = (struct sharing){ a < b ? a : b, a < b ? b : a, both,
-								   owner_crosses(s, a, b) };
+			(*ret)[(*ret_count)++] = (struct sharing){
+				.a = a < b ? a : b, .b = a < b ? b : a, .frames = both, .low = both, .high = both,
+				.crosses = owner_crosses(s, a, b),
+			};
 		}
 	}
-	qsort(*ret, *ret_count, sizeof(**ret), by_frames);
+	sharing_sort(*ret, *ret_count);
 	return 0;
 }
 
 int sharing_count(const struct tally *t, const struct owner_set *set, const struct owner_counts *counts,
 		  struct sharing **ret, size_t *ret_count)
 {
-	uint32_t chosen[SHARING_OWNERS + 1];
-	size_t n = largest_owners(chosen, counts, set->count);
+	uint32_t chosen[SHARING_CHOSEN];
+	size_t n = sharing_largest(chosen, counts, set->count);
 	struct sharing_pass pass = { .tally = t };
 	struct pairs *pairs = calloc(1, sizeof(*pairs));
 	int rc = pairs ? 0 : -ENOMEM;

@@ -20,4 +20,12 @@
 int sharing_count(const struct tally *tally, const struct owner_set *set, const struct owner_counts *counts,
 		  struct sharing **ret, size_t *ret_count);
 
+#define SHARING_CHOSEN (SHARING_OWNERS + 1)
+
+/* Indices of the owners with the most candidates, most first, at most SHARING_OWNERS; returns how many. */
+size_t sharing_largest(uint32_t ret[SHARING_CHOSEN], const struct owner_counts *counts, size_t count);
+
+/* Most frames first. */
+void sharing_sort(struct sharing *pairs, size_t count);
+
 #endif

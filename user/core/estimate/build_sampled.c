@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/count/owner.h"
+#include "core/estimate/crossing.h"
 #include "core/estimate/estimate.h"
 #include "core/estimate/sampled.h"
 
@@ -79,6 +80,25 @@ static void take_union(struct model *m, const struct sample *s, const struct est
 	take_processes(m, s, e);
 }
 
+static int take_each_domain(struct model *m, const struct sample *s, const struct owner_set *set,
+			    const struct estimates *e)
+{
+	m->by_domain = calloc(set->count + 1, sizeof(*m->by_domain));
+	m->by_domain_count = m->by_domain ? set->count : 0;
+	for (size_t i = 0; i < m->by_domain_count; i++) {
+		const struct owner *owner = &set->owners[i];
+		const struct estimate *inside = &e->classes[i].of[CLASS_SELF];
+		struct domain_counts *domain = &m->by_domain[i];
+		domain->first_task = set->tasks[owner->first];
+		domain->processes = owner->count;
+		for (uint32_t k = 0; k < owner->count; k++)
+			domain->candidate += s->sampled->tasks[set->tasks[owner->first + k]].candidate;
+		domain->duplicates = frames_of(inside->value);
+		interval_of(inside, &domain->low, &domain->high);
+	}
+	return m->by_domain ? 0 : -ENOMEM;
+}
+
 static void take_domains(struct model *m, const struct estimates *e)
 {
 	struct duplicate_counts *d = &m->duplicates;
@@ -90,7 +110,8 @@ static void take_domains(struct model *m, const struct estimates *e)
 	d->inside_high = d->inside_high > d->inside_domains ? d->inside_high : d->inside_domains;
 }
 
-static int estimate_all(struct model *m, const struct sample *s, const uint32_t *domain_of)
+static int estimate_all(struct model *m, const struct sample *s, const struct owner_set *set,
+			const uint32_t *domain_of)
 {
 	struct estimate_options options = { .max_page_sharing = value_or(s->engine.knob[KNOB_MAX_PAGE_SHARING], 0) };
 	struct estimates e;
@@ -100,12 +121,14 @@ static int estimate_all(struct model *m, const struct sample *s, const uint32_t 
 	take_union(m, s, &e);
 	m->theta = e.theta;
 	estimates_free(&e);
-	options.domain_of = domain_of;
+	options.domain_of = options.class_of = domain_of;
+	options.classes_count = set->count;
 	if (estimate_make(&e, &s->sampled->sketch, &options, NULL))
 		return -ENOMEM;
 	take_domains(m, &e);
+	int rc = take_each_domain(m, s, set, &e);
 	estimates_free(&e);
-	return 0;
+	return rc ? rc : crossing_estimate(m, s, set);
 }
 
 static void count_frames(struct frame_counts *c, const struct sample *s)
@@ -146,7 +169,7 @@ int build_sampled(struct model *m, const struct sample *s)
 	m->sampled = true;
 	count_frames(&m->frames, s);
 	if (!rc)
-		rc = estimate_all(m, s, domain_of);
+		rc = estimate_all(m, s, &set, domain_of);
 	if (!rc)
 		count_net(m, s);
 	owner_set_free(&set);

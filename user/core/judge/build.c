@@ -12,6 +12,7 @@
 #include "core/estimate/build_sampled.h"
 #include "core/judge/doctor.h"
 #include "core/judge/verdict.h"
+#include "core/trust/assign.h"
 
 /* ---- frames ---- */
 
@@ -52,6 +53,14 @@ static void count_duplicates(struct duplicate_counts *d, const struct tally *t)
 
 /* ---- owners ---- */
 
+static void count_one(void *context, uint32_t frame, const struct area *area)
+{
+	uint64_t *frames = context;
+	(void)frame;
+	(void)area;
+	++*frames;
+}
+
 /*
  * What merging inside each trust domain alone frees. A frame that two domains
  * map (after fork and a change of uid) belongs to the one that was met first.
@@ -63,13 +72,21 @@ static int count_domains(struct model *m, const struct tally *t)
 
 	if (owner_set_make(&set, t->sample, OWNER_DOMAIN))
 		return -ENOMEM;
-	for (size_t i = 0; i < set.count; i++) {
+	m->by_domain = calloc(set.count + 1, sizeof(*m->by_domain));
+	m->by_domain_count = m->by_domain ? set.count : 0;
+	for (size_t i = 0; i < m->by_domain_count; i++) {
 		struct scope scope = { .set = &set, .owner = &set.owners[i], .first_met = true };
-		m->duplicates.inside_domains += tally_saving(t, &scope, 0, &as_contents);
+		struct domain_counts *domain = &m->by_domain[i];
+		domain->first_task = set.tasks[set.owners[i].first];
+		domain->processes = set.owners[i].count;
+		tally_pages(t->sample, &scope, count_one, &domain->candidate);
+		domain->duplicates = tally_saving(t, &scope, 0, &as_contents);
+		domain->low = domain->high = domain->duplicates;
+		m->duplicates.inside_domains += domain->duplicates;
 	}
 	owner_set_free(&set);
 	m->crossing_frames = m->duplicates.frames - m->duplicates.inside_domains;
-	return 0;
+	return m->by_domain ? 0 : -ENOMEM;
 }
 
 static int count_sharing(const struct tally *t, enum owner_kind kind, struct owner_counts *known,
@@ -249,7 +266,8 @@ static int count_everything(struct model *m, struct sample *s, struct tally *t)
 	    (rc = count_processes(m, t)) || (rc = count_domains(m, t)) ||
 	    (rc = count_sharing(t, OWNER_PROCESS, m->processes, &m->sharing, &m->sharing_count)) ||
 	    (rc = count_sharing(t, OWNER_UID, NULL, &m->uid_sharing, &m->uid_sharing_count)) ||
-	    (rc = count_sharing(t, OWNER_CGROUP, NULL, &m->cgroup_sharing, &m->cgroup_sharing_count)))
+	    (rc = count_sharing(t, OWNER_CGROUP, NULL, &m->cgroup_sharing, &m->cgroup_sharing_count)) ||
+	    (rc = count_sharing(t, OWNER_DOMAIN, NULL, &m->domain_sharing, &m->domain_sharing_count)))
 		return rc;
 	choose_mappings(m, s);
 	if ((rc = count_mergeable(m, t)))
@@ -269,6 +287,8 @@ int model_build(struct model *m, struct sample *s)
 	m->worthwhile = calloc(s->areas_count + 1, sizeof(*m->worthwhile));
 	int rc = -ENOMEM;
 	if (m->processes && m->mappings && m->worthwhile)
+		rc = s->tasks_count && !s->tasks[0].domain ? trust_assign(s, NULL) : 0;
+	if (!rc)
 		rc = s->sampled ? build_sampled(m, s) : count_everything(m, s, &t);
 	tally_free(&t);
 	if (!rc) {
@@ -292,6 +312,8 @@ void model_free(struct model *m)
 	free(m->uid_sharing);
 	free(m->cgroup_sharing);
 	free(m->domains);
+	free(m->by_domain);
+	free(m->domain_sharing);
 	free(m->reasons);
 	memset(m, 0, sizeof(*m));
 }

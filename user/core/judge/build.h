@@ -7,7 +7,8 @@
 
 /*
  * Build the model. It consumes the hashes of sample->frames (they become
- * content numbers); everything else of the sample stays as it is. 0, or a
+ * content numbers); everything else of the sample stays as it is, but for the
+ * trust domains where nobody assigned any: by uid and VM then. 0, or a
  * negative errno (-ENOMEM).
  */
 int model_build(struct model *ret_model, struct sample *sample);

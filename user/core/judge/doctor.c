@@ -252,7 +252,7 @@ static const struct check engine_checks[] = {
 	{ REASON_NODES, across_nodes, "set merge_across_nodes to 1 (only while nothing is merged), at the price of remote accesses" },
 	{ REASON_SMART_SCAN, smart_scan, "set smart_scan to 0 for some scans after a change of workload" },
 	{ REASON_ZERO_PAGES, zero_pages, "set use_zero_pages to 1" },
-	{ REASON_TRUST, trust_boundary, "leave them apart, or run what trusts each other under one uid" },
+	{ REASON_TRUST, trust_boundary, "leave them apart, or name those that trust each other as one domain: ksm-advise --domains" },
 };
 
 static const struct check task_checks[] = {

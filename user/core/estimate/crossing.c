@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/estimate/crossing.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/estimate/estimate.h"
+#include "core/estimate/sampled.h"
+
+_Static_assert(SHARING_OWNERS <= ESTIMATE_MATRIX_MAX, "all that are chosen fit into one matrix");
+
+struct crossing {
+	const struct sample *sample;
+	const struct owner_set *domains;
+	uint32_t chosen[SHARING_CHOSEN];	/* indices of domains */
+	uint32_t count;
+	uint32_t *class_of;		/* per task: its domain's place in `chosen`, or CLASS_NONE */
+	struct estimate *both;		/* count × count */
+};
+
+static int choose(struct crossing *c, const struct model *m)
+{
+	struct owner_counts *counts = calloc(m->by_domain_count + 1, sizeof(*counts));
+
+	if (!counts)
+		return -ENOMEM;
+	for (size_t i = 0; i < m->by_domain_count; i++)
+		counts[i].candidate = m->by_domain[i].candidate;
+	c->count = sharing_largest(c->chosen, counts, m->by_domain_count);
+	free(counts);
+	return 0;
+}
+
+static int estimate(struct crossing *c)
+{
+	const struct owner_set *set = c->domains;
+
+	c->class_of = calloc(c->sample->tasks_count + 1, sizeof(*c->class_of));
+	c->both = calloc((size_t)c->count * c->count + 1, sizeof(*c->both));
+	if (!c->class_of || !c->both)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->sample->tasks_count; i++)
+		c->class_of[i] = CLASS_NONE;
+	for (uint32_t d = 0; d < c->count; d++) {
+		const struct owner *owner = &set->owners[c->chosen[d]];
+		for (uint32_t k = 0; k < owner->count; k++)
+			c->class_of[set->tasks[owner->first + k]] = d;
+	}
+	return estimate_matrix(c->both, &c->sample->sampled->sketch, c->class_of, c->count, NULL) ? -ENOMEM : 0;
+}
+
+static bool holds_zero(const struct crossing *c, uint32_t domain)
+{
+	const struct owner *owner = &c->domains->owners[c->chosen[domain]];
+	for (uint32_t k = 0; k < owner->count; k++)
+		if (c->sample->sampled->tasks[c->domains->tasks[owner->first + k]].zero)
+			return true;
+	return false;
+}
+
+static uint64_t whole(double frames)
+{
+	return frames > 0 ? (uint64_t)frames : 0;
+}
+
+/* Zeros are one content, in the sample for certain; who shares them is no question. */
+static struct sharing pair_of(const struct crossing *c, uint32_t a, uint32_t b)
+{
+	const struct owner_set *set = c->domains;
+	const struct estimate *both = &c->both[a * c->count + b];
+	double zero = holds_zero(c, a) && holds_zero(c, b);
+	uint32_t x = set->tasks[set->owners[c->chosen[a]].first], y = set->tasks[set->owners[c->chosen[b]].first];
+
+	return (struct sharing){ .a = x < y ? x : y, .b = x < y ? y : x, .frames = whole(round(both->value - zero)),
+				 .crosses = owner_crosses(c->sample, x, y), .low = whole(floor(both->low - zero)),
+				 .high = whole(ceil(both->high - zero)) };
+}
+
+static int list_pairs(struct model *m, const struct crossing *c)
+{
+	m->domain_sharing = calloc((size_t)c->count * c->count / 2 + 1, sizeof(*m->domain_sharing));
+	if (!m->domain_sharing)
+		return -ENOMEM;
+	for (uint32_t a = 0; a < c->count; a++)
+		for (uint32_t b = a + 1; b < c->count; b++) {
+			struct sharing pair = pair_of(c, a, b);
+			if (pair.frames)
+				m->domain_sharing[m->domain_sharing_count++] = pair;
+		}
+	sharing_sort(m->domain_sharing, m->domain_sharing_count);
+	return 0;
+}
+
+int crossing_estimate(struct model *m, const struct sample *s, const struct owner_set *domains)
+{
+	struct crossing c = { .sample = s, .domains = domains };
+	int rc = choose(&c, m);
+
+	if (!rc)
+		rc = estimate(&c);
+	if (!rc)
+		rc = list_pairs(m, &c);
+	free(c.class_of);
+	free(c.both);
+	return rc;
+}
