@@ -30,7 +30,7 @@ LDFLAGS += -Wl,--as-needed
 LDLIBS += -lbpf -lelf -lz -lzstd -lxxhash -lncursesw -lm
 
 # A room is a folder: all its C files belong to it.
-ROOMS    := base core out screen sys probe gather act cli term advise top
+ROOMS    := base core out screen sys probe gather act measure cli term advise top
 # The parts of core/ are folders in it.
 ROOM_SRC := $(foreach room,$(ROOMS) core/*,$(wildcard user/$(room)/*.c))
 ROOM_OBJ := $(ROOM_SRC:%.c=$(BUILD)/obj/%.o)

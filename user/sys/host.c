@@ -61,6 +61,35 @@ void host_pressure(const struct sysroot *root, struct host_pressure *ret)
 	*ret = (struct host_pressure){ missing, missing, missing, missing };
 }
 
+/* The value of the first line "name<tabs>: value" of proc/cpuinfo, appended to `ret`. */
+static bool add_cpu_line(const char *text, const char *name, char *ret, size_t size)
+{
+	size_t used = strlen(ret), length = strlen(name);
+	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		if (strncmp(line, name, length) || !strchr("\t :", line[length]))
+			continue;
+		const char *value = line + strcspn(line, ":\n");
+		value += *value == ':';
+		value += strspn(value, " \t");
+		snprintf(ret + used, size - used, "%s%.*s", used ? " " : "", (int)strcspn(value, "\n"), value);
+		return true;
+	}
+	return false;
+}
+
+void host_cpu_name(const struct sysroot *root, char *ret, size_t size)
+{
+	static const char *const parts[] = { "CPU implementer", "CPU architecture", "CPU variant", "CPU part",
+					     "CPU revision" };
+	char text[4096];		/* the first processor stands first */
+
+	*ret = '\0';
+	if (sysroot_read(root, text, sizeof(text), "proc/cpuinfo") != KNOWN || add_cpu_line(text, "model name", ret, size))
+		return;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		add_cpu_line(text, parts[i], ret, size);
+}
+
 struct value host_task_cpu_ns(const struct sysroot *root, pid_t pid)
 {
 	char text[128];

@@ -28,6 +28,9 @@ struct host_pressure {
 
 void host_pressure(const struct sysroot *root, struct host_pressure *ret);
 
+/* "model name" of proc/cpuinfo, or what arm64 has instead (implementer, part, revision); "" where neither is told. */
+void host_cpu_name(const struct sysroot *root, char *ret, size_t size);
+
 /* CPU time of a task in nanoseconds: schedstat where the kernel has it, else stat's ticks. */
 struct value host_task_cpu_ns(const struct sysroot *root, pid_t pid);
 

@@ -22,6 +22,7 @@ struct scan_argument {
 
 #define PAGEMAP_SCAN_IOCTL _IOWR('f', 16, struct scan_argument)
 #define SCAN_PRESENT (1ull << 3)
+#define SCAN_HUGE (1ull << 6)
 /* Below this many pages reading the entries is as cheap as asking for holes. */
 #define SCAN_WORTH_PAGES 4096
 /* Frames this far apart are read in one go: an entry costs less than a call. */
@@ -75,6 +76,35 @@ size_t pagemap_read(const struct pagemap *map, uint64_t address, uint64_t *ret_e
 {
 	ssize_t n = pread(map->pagemap, ret_entries, count * 8, address / map->page_bytes * 8);
 	return n < 0 ? 0 : n / 8;
+}
+
+/* The frames follow each other, aligned, and are of a large folio. */
+static bool has_huge_frames(const struct pagemap *map, int kpageflags, uint64_t address, uint64_t pmd_bytes)
+{
+	uint64_t pages = pmd_bytes / map->page_bytes, first = 0, last = 0, flags = 0;
+	if (kpageflags < 0 || !pagemap_read(map, address, &first, 1) ||
+	    !pagemap_read(map, address + pmd_bytes - map->page_bytes, &last, 1))
+		return false;
+	uint64_t pfn = first & PAGEMAP_PFN_MASK;
+	if (!(first & last & PAGEMAP_PRESENT) || pfn % pages || (last & PAGEMAP_PFN_MASK) != pfn + pages - 1)
+		return false;
+	return !kpageflags_read(kpageflags, &pfn, &flags, 1) && (flags & KPAGE_THP);
+}
+
+bool pagemap_is_huge(struct pagemap *map, int kpageflags, uint64_t address, uint64_t pmd_bytes)
+{
+	struct scan_region region;
+	struct scan_argument argument = {
+		.size = sizeof(argument), .start = address, .end = address + pmd_bytes,
+		.vec = (uintptr_t)&region, .vec_len = 1,
+		.category_mask = SCAN_HUGE, .return_mask = SCAN_HUGE,
+	};
+	int found = map->can_scan ? ioctl(map->pagemap, PAGEMAP_SCAN_IOCTL, &argument) : -1;
+	if (found < 0) {
+		map->can_scan = false;
+		return has_huge_frames(map, kpageflags, address, pmd_bytes);
+	}
+	return found == 1 && region.start == address && region.end == address + pmd_bytes;
 }
 
 bool pagemap_shows_frames(const struct sysroot *root, uint64_t page_bytes)

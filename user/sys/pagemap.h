@@ -51,6 +51,13 @@ bool pagemap_next_run(struct pagemap *map, uint64_t *address, uint64_t end, uint
 size_t pagemap_read(const struct pagemap *map, uint64_t address, uint64_t *ret_entries, size_t count);
 
 /*
+ * Is there one huge page of `pmd_bytes` at `address`, mapped whole? Without
+ * PAGEMAP_SCAN it is told by its frames (`kpageflags`, -1: then it is never
+ * seen), and one that is mapped page by page can't be told from it.
+ */
+bool pagemap_is_huge(struct pagemap *map, int kpageflags, uint64_t address, uint64_t pmd_bytes);
+
+/*
  * May we see frame numbers? Without CAP_SYS_ADMIN they read as zero. Tried on
  * a page of our own.
  */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define DAY_NS 86400000000000ll
+#define ONE_POINT_FACTOR 4
 #define CLOCK_SLACK_NS 3600000000000ll		/* clocks are set; an hour ahead is no future */
 
 const char *const cost_names[COST_COUNT] = {
@@ -156,6 +157,14 @@ static struct measured at_least(struct measured m, const struct measured *floor)
 	return m;
 }
 
+/* One point tells nothing of the slope: it holds near it. */
+static struct measured near_one(const struct scan_point *p, bool merge, uint64_t pages)
+{
+	if (pages < p->pages / ONE_POINT_FACTOR || pages / ONE_POINT_FACTOR > p->pages)
+		return nothing("only one number of tracked pages was measured, far from this one");
+	return *figure_of(p, merge);
+}
+
 static struct measured scan_cost(const struct calibration *c, uint64_t pages, bool merge)
 {
 	const struct scan_point *a = NULL, *b = NULL;
@@ -177,8 +186,10 @@ static struct measured scan_cost(const struct calibration *c, uint64_t pages, bo
 			b = &c->scan[i];
 		}
 	}
-	if (!a)
+	if (!b)
 		return nothing(c->scans ? figure_of(&c->scan[0], merge)->why : "it was not measured");
+	if (!a)
+		return near_one(b, merge, pages);
 	double x = log2(pages ? pages : 1);
 	return at_least(between(figure_of(a, merge), log2(a->pages), figure_of(b, merge), log2(b->pages), x), floor);
 }

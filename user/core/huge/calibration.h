@@ -103,7 +103,8 @@ struct measured calibration_cost(const struct calibration *c, enum cost cost);
 /*
  * ksmd's work on a page with `pages` tracked, in nanoseconds: on the line over
  * log2(pages) through the measured points, never below the smallest of them.
- * Not known where less than two sizes were measured.
+ * Where only one size was measured, as there within a factor of four; not
+ * known elsewhere.
  */
 struct measured calibration_visit(const struct calibration *c, uint64_t pages);
 struct measured calibration_merge(const struct calibration *c, uint64_t pages);

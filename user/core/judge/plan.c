@@ -171,6 +171,28 @@ int plan_make(struct plan *ret, const struct sample *s, const struct model *m, c
 	return 0;
 }
 
+#define MEASURING_PAGES 2000
+#define MEASURING_NAP 1
+
+int plan_measuring(struct plan *ret, const struct engine *engine)
+{
+	static const char why[] = "so that ksmd's work can be measured";
+	const struct sample s = { .engine = *engine };
+	struct planner p = { .plan = ret, .sample = &s };
+
+	memset(ret, 0, sizeof(*ret));
+	set_knob(&p, KNOB_ADVISOR_MODE, ADVISOR_NONE, "with the advisor on, pages_to_scan can't be set");
+	set_knob(&p, KNOB_PAGES_TO_SCAN, MEASURING_PAGES, why);
+	set_knob(&p, KNOB_SLEEP_MILLISECS, MEASURING_NAP, why);
+	set_knob(&p, KNOB_SMART_SCAN, 0, "so that no page is skipped");
+	set_knob(&p, KNOB_RUN, 1, why);
+	if (p.failed) {
+		plan_free(ret);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 void plan_free(struct plan *plan)
 {
 	free(plan->changes);

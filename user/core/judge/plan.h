@@ -49,6 +49,11 @@ struct plan_options {
  */
 int plan_make(struct plan *ret_plan, const struct sample *sample, const struct model *model,
 	      const struct plan_options *options);
+/*
+ * Only have the engine run, every page visited in every scan, at a pace that
+ * leaves it some tens of per cent of a CPU: to measure what it costs. 0 or -ENOMEM.
+ */
+int plan_measuring(struct plan *ret_plan, const struct engine *engine);
 void plan_free(struct plan *plan);
 
 #endif
