@@ -48,10 +48,11 @@ static bool parse_count(const json_t *object, const char *key, uint64_t *ret)
 static bool parse_unknown(const json_t *object, struct measured *ret)
 {
 	const char *state = json_string_value(json_object_get(object, "state"));
-	for (enum known known = NOT_READ; state && known <= GONE; known++)
-		if (known != KNOWN && !strcmp(state, known_name(known)))
-			ret->known = known;
-	return state && parse_text(object, "why", ret->why, sizeof(ret->why));
+	enum known known = NOT_READ;
+	while (state && known <= GONE && (known == KNOWN || strcmp(state, known_name(known))))
+		known++;
+	ret->known = known;
+	return state && known <= GONE && parse_text(object, "why", ret->why, sizeof(ret->why));
 }
 
 static bool parse_figure(const json_t *parent, const char *key, struct measured *ret)
