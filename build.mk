@@ -29,9 +29,11 @@ BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARC
 # Programs load only the libraries that they use.
 LDFLAGS += -Wl,--as-needed
 LDLIBS += -lbpf -lelf -lz -lzstd -lxxhash -lncursesw -lm -ljansson
+# The metrics server: HTTP, TLS, confinement, its configuration, passwords.
+LDLIBS += -lmicrohttpd -lgnutls -lseccomp -lcap-ng -lyaml -lcrypt
 
 # A room is a folder: all its C files belong to it.
-ROOMS    := base core out screen sys probe gather act measure cli term advise top
+ROOMS    := base core out screen sys probe gather act measure cli term http advise top exporter
 # The parts of core/ are folders in it.
 ROOM_SRC := $(foreach room,$(ROOMS) core/*,$(wildcard user/$(room)/*.c))
 ROOM_OBJ := $(ROOM_SRC:%.c=$(BUILD)/obj/%.o)
@@ -62,7 +64,7 @@ TAKE_COMMAND  := ksm-run
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
 export SOURCE_DATE_EPOCH
 
-.PHONY: programs manuals completions demo-run check-run bench-run study-run install-files uninstall-files clean-build deps-install tests
+.PHONY: metrics-doc programs manuals completions demo-run check-run bench-run study-run install-files uninstall-files clean-build deps-install tests
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -124,6 +126,10 @@ bench-run: deps-install
 	$(MAKE) --no-print-directory programs tests
 	$(BUILD)/tests/bench_content
 	$(BUILD)/tests/bench_probe
+
+# docs/metrics.md is what the program says of itself; tests/check_tree.sh holds it against that.
+metrics-doc: $(BUILD)/ksm-exporter
+	$(BUILD)/ksm-exporter --list-metrics > docs/metrics.md
 
 study-run: $(STUDY)
 	tests/study/study.sh $(BUILD)

@@ -83,6 +83,8 @@ none "docs/json.md has every knob" \
 	"$(sed -n 's/.*\[KNOB_[A-Z_]*\] = { "\([a-z_]*\)".*/\1/p' user/core/knobs.c |
 		while read -r knob; do grep -q "\`$knob\`" docs/json.md || echo "$knob"; done)"
 
+same "docs/metrics.md is what ksm-exporter offers (make metrics-doc)" "$("$build/ksm-exporter" --list-metrics)" "$(<docs/metrics.md)"
+
 # table PROGRAM: "--name -x" of each option it has
 table() { "$build/$1" --print-options | awk -F '\t' '{ print "--" $1 ($2 == "-" ? "" : " -" $2) }'; }
 # described PAGE: the same of each option that the page describes

@@ -86,6 +86,20 @@ size_t utf8_length(const unsigned char *s)
 	return n;
 }
 
+void text_add_valid(struct text *text, const char *bytes, size_t length)
+{
+	size_t at = 0;
+
+	while (at < length) {
+		size_t begin = at, n;
+		while (at < length && (n = utf8_length((const unsigned char *)bytes + at)) && at + n <= length)
+			at += n;
+		text_add(text, bytes + begin, at - begin);
+		if (at < length)
+			text_printf(text, "\\x%02x", (unsigned char)bytes[at++]);
+	}
+}
+
 void printable(char *ret, size_t size, const char *name)
 {
 	const unsigned char *s = (const unsigned char *)name;

@@ -35,6 +35,13 @@ int text_write(const struct text *text, FILE *out, struct error *err);
 size_t utf8_length(const unsigned char *s);
 
 /*
+ * Add a name that came from somebody else, so that it stays told from others:
+ * well-formed UTF-8 as it is, every other byte as \xHH. The bytes end in a NUL
+ * somewhere, at `length` or behind it.
+ */
+void text_add_valid(struct text *text, const char *bytes, size_t length);
+
+/*
  * Copy a name that came from somebody else (comm, a mapping's path) so that it
  * can be shown: control bytes and what is not UTF-8 become '?'. Always
  * terminates; truncates on a character's boundary.

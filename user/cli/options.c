@@ -104,6 +104,18 @@ static bool add_pids(struct pid_option *ret, const char *value)
 	}
 }
 
+static bool add_word(struct words_option *ret, const char *value)
+{
+	if ((ret->count & (ret->count - 1)) == 0) {	/* room doubles at powers of two */
+		const char **more = realloc(ret->words, (ret->count ? ret->count * 2 : 1) * sizeof(*more));
+		if (!more)
+			return false;
+		ret->words = more;
+	}
+	ret->words[ret->count++] = value;
+	return *value;
+}
+
 static bool choose(const struct option_row *row, const char *value)
 {
 	for (int i = 0; row->choices[i]; i++) {
@@ -121,6 +133,8 @@ static bool accept(const struct option_row *row, const char *value)
 		*row->string = value;
 		return *value;
 	}
+	if (row->words)
+		return add_word(row->words, value);
 	if (row->number)
 		return parse_u64(value, row->number);
 	if (row->seconds)
@@ -137,7 +151,7 @@ static bool accept(const struct option_row *row, const char *value)
 /* What the option takes, for a message about what it got. */
 static void expected(const struct option_row *row, char *ret, size_t size)
 {
-	const char *what = row->string ? "a word that is not empty" : row->number ? "a whole number, 0 or more"
+	const char *what = row->string || row->words ? "a word that is not empty" : row->number ? "a whole number, 0 or more"
 			 : row->seconds ? "seconds, as 10 or 1.5" : row->bytes ? "bytes, as 4096, 16K or 1.5G"
 			 : row->ratio ? "a share, as 5% or 0.05" : row->pids ? "process IDs, as 12 or 12,34" : NULL;
 	if (what) {

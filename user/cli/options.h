@@ -21,6 +21,12 @@ struct pid_option {
 	size_t count;
 };
 
+/* Words of an option that may be there several times, in their order. */
+struct words_option {
+	const char **words;
+	size_t count;
+};
+
 struct option_row {
 	const char *name;		/* long name without dashes; NULL ends the table */
 	char letter;			/* short name, 0: none */
@@ -29,6 +35,7 @@ struct option_row {
 
 	bool *flag;			/* set to true */
 	const char **string;
+	struct words_option *words;
 	uint64_t *number;		/* decimal, ≥ 0 */
 	double *seconds;		/* decimal, ≥ 0 */
 	uint64_t *bytes;		/* with K, M, G … */

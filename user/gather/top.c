@@ -199,27 +199,68 @@ static void note_missing_of_tasks(struct top_sample *s)
 	}
 }
 
-int top_source_take(struct top_source *s, struct top_sample *ret, struct error *err)
-{
-	scoped_free struct process_facts *facts = NULL;
-	size_t count;
+/* ---- sources, each with its time ---- */
 
-	top_sample_clear(ret);
-	ret->time_ns = now_ns(CLOCK_REALTIME);
-	ret->clock_ns = now_ns(CLOCK_MONOTONIC);
-	take_machine(s, ret);
-	int rc = top_tasks_read(&s->tasks, s->root, &s->probes, ret->clock_ns, &facts, &count, err);
-	if (rc)
-		return rc;
-	top_probes_take_faults(&s->probes, facts, count, ret);
-	rc = top_tasks_take(&s->tasks, s->root, facts, count, ret, err);
-	if (rc)
-		return rc;
-	top_probes_take(&s->probes, ret);
+static enum known state_of_files(const struct top_sample *s)
+{
+	return s->fact[KNOB_RUN].known;
+}
+
+/* A measurement counts as an answer for as long as it is shown. */
+static enum known state_of_potential(const struct top_sample *s)
+{
+	return s->fact[FACT_POTENTIAL_BYTES].known;
+}
+
+/* From *begin to now; *begin is now afterwards. */
+static void put_source(struct top_sample *s, const char *name, enum known state, int64_t *begin)
+{
+	struct source_use *use = top_sample_add_source(s);
+	int64_t end = now_ns(CLOCK_MONOTONIC);
+
+	if (use) {
+		snprintf(use->name, sizeof(use->name), "%s", name);
+		use->state = state;
+		use->seconds = (end - *begin) / 1e9;
+	}
+	*begin = end;
+}
+
+static void take_potential(struct top_source *s, struct top_sample *ret, int64_t *begin)
+{
 	if (s->potential)
 		potential_take(s->potential, ret);
 	else
 		top_sample_missing(ret, SOURCE_CONTENT, NOT_READ, "not asked for: key p, or --potential");
+	put_source(ret, SOURCE_CONTENT, state_of_potential(ret), begin);
+}
+
+int top_source_take(struct top_source *s, struct top_sample *ret, struct error *err)
+{
+	scoped_free struct process_facts *facts = NULL;
+	int64_t begin = now_ns(CLOCK_MONOTONIC);
+	size_t count;
+
+	top_sample_clear(ret);
+	ret->time_ns = now_ns(CLOCK_REALTIME);
+	ret->clock_ns = begin;
+	take_machine(s, ret);
+	put_source(ret, "files", state_of_files(ret), &begin);
+	int rc = top_tasks_read(&s->tasks, s->root, &s->probes, ret->clock_ns, &facts, &count, err);
+	if (rc)
+		return rc;
+	put_source(ret, "task iterator", s->probes.no_tasks.state, &begin);
+	top_probes_take_faults(&s->probes, facts, count, ret);
+	put_source(ret, SOURCE_FAULT, ret->watched, &begin);
+	rc = top_tasks_take(&s->tasks, s->root, facts, count, ret, err);
+	if (rc)
+		return rc;
+	put_source(ret, "processes", KNOWN, &begin);
+	top_probes_take_engine(&s->probes, ret);
+	put_source(ret, SOURCE_ENGINE, s->probes.no_engine.state, &begin);
+	top_probes_take_huge(&s->probes, ret);
+	put_source(ret, SOURCE_HUGE, s->probes.no_huge.state, &begin);
+	take_potential(s, ret, &begin);
 	note_missing(ret);
 	note_missing_of_tasks(ret);
 	return 0;

@@ -35,8 +35,9 @@ void top_probes_close(struct top_probes *probes);
 /* First: what happened up to now. `facts`: all processes, as read for this sample. */
 void top_probes_take_faults(struct top_probes *probes, const struct process_facts *facts, size_t count,
 			    struct top_sample *sample);
-/* Then everything else; the sample has its processes by now. */
-void top_probes_take(struct top_probes *probes, struct top_sample *sample);
+/* Then everything else, in this order; the sample has its processes by now. */
+void top_probes_take_engine(struct top_probes *probes, struct top_sample *sample);
+void top_probes_take_huge(struct top_probes *probes, struct top_sample *sample);
 
 /* What is remembered of a process from sample to sample. */
 struct remembered {

@@ -422,7 +422,7 @@ void top_probes_take_faults(struct top_probes *p, const struct process_facts *fa
 	note_unknown_breaks(p, s);
 }
 
-void top_probes_take(struct top_probes *p, struct top_sample *s)
+void top_probes_take_engine(struct top_probes *p, struct top_sample *s)
 {
 	note_absence(s, SOURCE_ENGINE, &p->no_engine);
 	note_absence(s, SOURCE_HUGE, &p->no_huge);
@@ -431,6 +431,10 @@ void top_probes_take(struct top_probes *p, struct top_sample *s)
 		take_engine(p, s);
 	else
 		mark_facts(s, SOURCE_ENGINE, p->no_engine.state);
+}
+
+void top_probes_take_huge(struct top_probes *p, struct top_sample *s)
+{
 	if (p->huge)
 		take_huge(p, s);
 	else

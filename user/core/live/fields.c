@@ -14,9 +14,10 @@ static const char *const advisor_choices[] = { "none", "scan-time", NULL };
 static const char *const opted_choices[] = { "no", "some", "all", NULL };
 
 /* Rows of the table: a file of the engine, a host fact, a rate, an estimate, a formula; a process's the same way. */
-#define KNOB(JSON, TITLE, KNOB_ID, UNIT, HELP) \
-	{ .name = JSON, .title = TITLE, .group = "engine", .json = JSON, .metric = "ksm_" JSON, .help = HELP, \
+#define KNOB_AS(JSON, TITLE, KNOB_ID, UNIT, METRIC, HELP) \
+	{ .name = JSON, .title = TITLE, .group = "engine", .json = JSON, .metric = METRIC, .help = HELP, \
 	  .unit = UNIT, .origin = ORIGIN_FACT, .fact = KNOB_ID, .scale = 1 }
+#define KNOB(JSON, TITLE, KNOB_ID, UNIT, HELP) KNOB_AS(JSON, TITLE, KNOB_ID, UNIT, "ksm_" JSON, HELP)
 #define FACT(GROUP, JSON, TITLE, FACT_ID, UNIT, METRIC, HELP) \
 	{ .name = JSON, .title = TITLE, .group = GROUP, .json = JSON, .metric = METRIC, .help = HELP, .unit = UNIT, \
 	  .origin = ORIGIN_FACT, .fact = FACT_ID, .scale = 1 }
@@ -40,18 +41,18 @@ const struct field_info fields[FIELD_COUNT] = {
 	[HOST_RUN] = KNOB("run", "run", KNOB_RUN, UNIT_COUNT, "the engine: 0 stopped, 1 running, 2 unmerged"),
 	[HOST_PAGES_TO_SCAN] = KNOB("pages_to_scan", "batch", KNOB_PAGES_TO_SCAN, UNIT_PAGES,
 		"pages that ksmd looks at before it sleeps"),
-	[HOST_SLEEP_MILLISECS] = KNOB("sleep_millisecs", "sleep", KNOB_SLEEP_MILLISECS, UNIT_MILLISECONDS,
-		"sleep between two batches"),
-	[HOST_SMART_SCAN] = KNOB("smart_scan", "smart scan", KNOB_SMART_SCAN, UNIT_FLAG,
-		"pages that did not merge are skipped for some scans"),
-	[HOST_USE_ZERO_PAGES] = KNOB("use_zero_pages", "zero pages", KNOB_USE_ZERO_PAGES, UNIT_FLAG,
-		"zero-filled pages merge with the kernel's zero page"),
+	[HOST_SLEEP_MILLISECS] = KNOB_AS("sleep_millisecs", "sleep", KNOB_SLEEP_MILLISECS, UNIT_MILLISECONDS,
+		"ksm_sleep_seconds", "sleep between two batches"),
+	[HOST_SMART_SCAN] = KNOB_AS("smart_scan", "smart scan", KNOB_SMART_SCAN, UNIT_FLAG,
+		"ksm_smart_scan_enabled", "pages that did not merge are skipped for some scans"),
+	[HOST_USE_ZERO_PAGES] = KNOB_AS("use_zero_pages", "zero pages", KNOB_USE_ZERO_PAGES, UNIT_FLAG,
+		"ksm_use_zero_pages_enabled", "zero-filled pages merge with the kernel's zero page"),
 	[HOST_MAX_PAGE_SHARING] = KNOB("max_page_sharing", "max sharing", KNOB_MAX_PAGE_SHARING, UNIT_COUNT,
 		"mappings that one merged frame may have"),
-	[HOST_MERGE_ACROSS_NODES] = KNOB("merge_across_nodes", "across nodes", KNOB_MERGE_ACROSS_NODES, UNIT_FLAG,
-		"pages of different NUMA nodes are merged"),
+	[HOST_MERGE_ACROSS_NODES] = KNOB_AS("merge_across_nodes", "across nodes", KNOB_MERGE_ACROSS_NODES, UNIT_FLAG,
+		"ksm_merge_across_nodes_enabled", "pages of different NUMA nodes are merged"),
 	[HOST_ADVISOR_MODE] = { .name = "advisor_mode", .title = "advisor", .group = "engine", .json = "advisor_mode",
-		.help = "whether the kernel sets pages_to_scan itself", .unit = UNIT_CHOICE, .origin = ORIGIN_FACT,
+		.metric = "ksm_advisor_mode", .help = "whether the kernel sets pages_to_scan itself", .unit = UNIT_CHOICE, .origin = ORIGIN_FACT,
 		.fact = KNOB_ADVISOR_MODE, .scale = 1, .choices = advisor_choices },
 	[HOST_PAGES_SHARED] = KNOB("pages_shared", "shared", KNOB_PAGES_SHARED, UNIT_PAGES, "merged frames in use"),
 	[HOST_PAGES_SHARING] = KNOB("pages_sharing", "sharing", KNOB_PAGES_SHARING, UNIT_PAGES,
@@ -60,18 +61,18 @@ const struct field_info fields[FIELD_COUNT] = {
 		"unique pages that are looked at again and again"),
 	[HOST_PAGES_VOLATILE] = KNOB("pages_volatile", "volatile", KNOB_PAGES_VOLATILE, UNIT_PAGES,
 		"pages that change too fast to be merged"),
-	[HOST_PAGES_SCANNED] = KNOB("pages_scanned", "scanned", KNOB_PAGES_SCANNED, UNIT_PAGES,
-		"pages looked at since boot"),
-	[HOST_PAGES_SKIPPED] = KNOB("pages_skipped", "skipped", KNOB_PAGES_SKIPPED, UNIT_PAGES,
-		"pages that smart_scan passed over"),
+	[HOST_PAGES_SCANNED] = KNOB_AS("pages_scanned", "scanned", KNOB_PAGES_SCANNED, UNIT_PAGES,
+		NULL, "pages looked at since boot"),
+	[HOST_PAGES_SKIPPED] = KNOB_AS("pages_skipped", "skipped", KNOB_PAGES_SKIPPED, UNIT_PAGES,
+		"ksm_pages_skipped_total", "pages that smart_scan passed over"),
 	[HOST_ZERO_PAGES] = FACT("engine", "zero_pages", "zero", KNOB_KSM_ZERO_PAGES, UNIT_PAGES, "ksm_zero_pages",
 		"mappings replaced by the kernel's zero page: frames saved"),
 	[HOST_STABLE_NODE_CHAINS] = KNOB("stable_node_chains", "chains", KNOB_STABLE_NODE_CHAINS, UNIT_COUNT,
 		"contents that exceeded max_page_sharing"),
 	[HOST_STABLE_NODE_DUPS] = KNOB("stable_node_dups", "chain dups", KNOB_STABLE_NODE_DUPS, UNIT_COUNT,
 		"merged frames within those chains"),
-	[HOST_FULL_SCANS] = KNOB("full_scans", "scans", KNOB_FULL_SCANS, UNIT_COUNT,
-		"scans of all mergeable memory completed"),
+	[HOST_FULL_SCANS] = KNOB_AS("full_scans", "scans", KNOB_FULL_SCANS, UNIT_COUNT,
+		"ksm_full_scans_total", "scans of all mergeable memory completed"),
 	[HOST_SAVED] = MADE("engine", "saved_bytes", "saved", UNIT_BYTES, "saved_bytes",
 		"memory saved now: pages_sharing and ksm_zero_pages"),
 	[HOST_PROFIT] = MADE("engine", "profit_bytes", "profit", UNIT_BYTES, "profit_bytes",
@@ -79,7 +80,8 @@ const struct field_info fields[FIELD_COUNT] = {
 	[HOST_POTENTIAL] = FACT("engine", "potential_bytes", "potential", FACT_POTENTIAL_BYTES, UNIT_BYTES,
 		"potential_bytes", "what merging more would free"),
 	[HOST_KSMD_CPU] = { .name = "ksmd_cpu_ratio", .title = "ksmd", .group = "engine", .json = "ksmd_cpu_ratio",
-		.metric = "ksmd_cpu_seconds_total", .help = "share of one CPU that ksmd takes", .unit = UNIT_RATIO,
+		.metric = "ksmd_cpu_seconds_total", .help = "share of one CPU that ksmd takes",
+		.metric_help = "CPU time of ksmd", .unit = UNIT_RATIO,
 		.origin = ORIGIN_RATE, .fact = FACT_KSMD_CPU_NS, .scale = 1e-9 },
 	[HOST_SCAN_RATE] = RATE("engine", "pages_scanned_per_second", "scan rate", KNOB_PAGES_SCANNED,
 		"ksm_pages_scanned_total", "pages that ksmd looks at"),
@@ -169,11 +171,13 @@ const struct field_info fields[FIELD_COUNT] = {
 		"swap_free_bytes", "swap space that is free"),
 	[HOST_STALL_SOME] = { .name = "some_ratio", .title = "some", .group = "pressure", .json = "some_ratio",
 		.metric = "memory_stall_some_seconds_total",
-		.help = "share of the time in which some task waited for memory", .unit = UNIT_RATIO,
+		.help = "share of the time in which some task waited for memory",
+		.metric_help = "time in which some task waited for memory", .unit = UNIT_RATIO,
 		.origin = ORIGIN_RATE, .fact = FACT_STALL_SOME_US, .scale = 1e-6 },
 	[HOST_STALL_FULL] = { .name = "full_ratio", .title = "full", .group = "pressure", .json = "full_ratio",
 		.metric = "memory_stall_full_seconds_total",
-		.help = "share of the time in which all tasks waited for memory", .unit = UNIT_RATIO,
+		.help = "share of the time in which all tasks waited for memory",
+		.metric_help = "time in which all tasks waited for memory", .unit = UNIT_RATIO,
 		.origin = ORIGIN_RATE, .fact = FACT_STALL_FULL_US, .scale = 1e-6 },
 	[HOST_STALL_SOME_AVG10] = { .name = "some_avg10_ratio", .title = "some 10 s", .group = "pressure",
 		.json = "some_avg10_ratio",
@@ -190,9 +194,10 @@ const struct field_info fields[FIELD_COUNT] = {
 		"exposure as a share of the available memory"),
 	[HOST_OWN_CPU] = { .name = "cpu_ratio", .title = "own CPU", .group = "own", .json = "cpu_ratio",
 		.metric = "own_cpu_seconds_total",
-		.help = "share of one CPU that this program takes", .unit = UNIT_RATIO,
+		.help = "share of one CPU that this program takes",
+		.metric_help = "CPU time of the process that reads the system", .unit = UNIT_RATIO,
 		.origin = ORIGIN_RATE, .fact = FACT_OWN_CPU_NS, .scale = 1e-9 },
-	[HOST_OWN_RSS] = FACT("own", "rss_bytes", "own memory", FACT_OWN_RSS_BYTES, UNIT_BYTES, "own_rss_bytes",
+	[HOST_OWN_RSS] = FACT("own", "rss_bytes", "own memory", FACT_OWN_RSS_BYTES, UNIT_BYTES, "own_resident_bytes",
 		"resident memory of this program"),
 
 	[PROC_PID] = PROC("pid", "PID", 7, 1, "pid", UNIT_COUNT, ORIGIN_COMPUTED, 0, false, NULL, "process ID"),
@@ -250,6 +255,13 @@ const struct field_info fields[FIELD_COUNT] = {
 	[PROC_CGROUP] = TEXT("cgroup", "CGROUP", 24, 18, "control group"),
 	[PROC_COMM] = TEXT("comm", "COMMAND", 10, 2, "name of the command"),
 };
+
+bool field_is_counter(enum field f)
+{
+	const char *metric = fields[f].metric;
+	size_t length = metric ? strlen(metric) : 0, end = strlen("_total");
+	return length > end && !strcmp(metric + length - end, "_total");
+}
 
 enum field field_by_name(const char *name, size_t length)
 {

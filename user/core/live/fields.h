@@ -149,8 +149,9 @@ struct field_info {
 	unsigned int rank;		/* which columns come first where there is little room; 0: on request only */
 	const char *group;		/* JSON: the object it is in; NULL: the process or the top */
 	const char *json;
-	const char *metric;		/* without the project's prefix; a rate's metric is its counter */
+	const char *metric;		/* without the project's prefix; a rate's metric is its counter, and ends in _total */
 	const char *help;
+	const char *metric_help;	/* what the metric counts, where `help` speaks of a share; NULL: help */
 	enum unit unit;
 	enum field_origin origin;
 	unsigned int fact;		/* enum top_fact or task_fact; ORIGIN_SEEN: a bit for each fault_kind */
@@ -171,6 +172,9 @@ static inline bool field_is_text(enum field f)
 {
 	return fields[f].unit == UNIT_TEXT || fields[f].unit == UNIT_CHOICE;
 }
+
+/* Is its metric a counter? Of a rate, and of what the system counts itself. */
+bool field_is_counter(enum field f);
 
 /* Process field by its `name`; FIELD_COUNT when there is none. */
 enum field field_by_name(const char *name, size_t length);

@@ -93,6 +93,7 @@ void top_sample_clear(struct top_sample *s)
 		.outcomes = s->outcomes, .outcomes_room = s->outcomes_room,
 		.losses = s->losses, .losses_room = s->losses_room,
 		.programs = s->programs, .programs_room = s->programs_room,
+		.sources = s->sources, .sources_room = s->sources_room,
 		.missing = s->missing, .missing_room = s->missing_room,
 	};
 	names_clear(&empty.names);
@@ -107,6 +108,7 @@ void top_sample_free(struct top_sample *s)
 	free(s->outcomes);
 	free(s->losses);
 	free(s->programs);
+	free(s->sources);
 	free(s->missing);
 	memset(s, 0, sizeof(*s));
 }
@@ -192,6 +194,11 @@ struct loss *top_sample_add_loss(struct top_sample *s)
 struct program_use *top_sample_add_program(struct top_sample *s)
 {
 	return add_item((void **)&s->programs, &s->programs_count, &s->programs_room, sizeof(*s->programs));
+}
+
+struct source_use *top_sample_add_source(struct top_sample *s)
+{
+	return add_item((void **)&s->sources, &s->sources_count, &s->sources_room, sizeof(*s->sources));
 }
 
 void top_sample_missing(struct top_sample *s, const char *what, enum known state, const char *why, ...)

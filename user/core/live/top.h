@@ -145,6 +145,13 @@ struct program_use {
 	double measured_share;		/* of the time, 0 … 1 */
 };
 
+/* A part of the facts, as it was read for this sample. */
+struct source_use {
+	char name[24];
+	enum known state;		/* KNOWN: it answered */
+	double seconds;			/* that reading took */
+};
+
 /* How long merges lasted until a write broke them, by binary logarithm of milliseconds: see merge_lifetimes. */
 #define TOP_LIFETIMES LIFETIME_BUCKETS
 
@@ -184,6 +191,8 @@ struct top_sample {
 	size_t losses_count, losses_room;
 	struct program_use *programs;
 	size_t programs_count, programs_room;
+	struct source_use *sources;
+	size_t sources_count, sources_room;
 	struct missing *missing;
 	size_t missing_count, missing_room;
 };
@@ -198,6 +207,7 @@ struct top_watch *top_sample_add_watch(struct top_sample *sample);
 struct loss *top_sample_add_loss(struct top_sample *sample);
 struct outcome *top_sample_add_outcome(struct top_sample *sample);
 struct program_use *top_sample_add_program(struct top_sample *sample);
+struct source_use *top_sample_add_source(struct top_sample *sample);
 
 /* Note something that is missing. The same `what` is noted once. */
 __attribute__((format(printf, 4, 5)))

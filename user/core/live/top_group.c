@@ -143,6 +143,12 @@ static int fill(struct top_groups *g, const struct top_model *m, const struct me
 	return 0;
 }
 
+static int build(struct top_groups *ret, const struct top_model *m, struct member *members, bool nested)
+{
+	qsort(members, m->count, sizeof(*members), by_name);
+	return fill(ret, m, members, nested);
+}
+
 int top_groups_build(struct top_groups *ret, const struct top_model *m, enum group_kind kind, bool nested)
 {
 	struct member *members = calloc(m->count + 1, sizeof(*members));
@@ -152,10 +158,24 @@ int top_groups_build(struct top_groups *ret, const struct top_model *m, enum gro
 
 	for (size_t i = 0; !rc && i < m->count; i++)
 		members[i] = (struct member){ name_of(m, &m->rows[i], kind, ret->made_names[i]), i };
-	if (!rc) {
-		qsort(members, m->count, sizeof(*members), by_name);
-		rc = fill(ret, m, members, nested && kind == GROUP_CGROUP);
-	}
+	if (!rc)
+		rc = build(ret, m, members, nested && kind == GROUP_CGROUP);
+	free(members);
+	if (rc)
+		top_groups_free(ret);
+	return rc;
+}
+
+int top_groups_build_named(struct top_groups *ret, const struct top_model *m, const char *const *names)
+{
+	struct member *members = calloc(m->count + 1, sizeof(*members));
+	*ret = (struct top_groups){ .of_row = calloc(m->count + 1, sizeof(uint32_t)) };
+	int rc = members && ret->of_row ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < m->count; i++)
+		members[i] = (struct member){ names[i] ? names[i] : "", i };
+	if (!rc)
+		rc = build(ret, m, members, false);
 	free(members);
 	if (rc)
 		top_groups_free(ret);

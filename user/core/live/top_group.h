@@ -41,6 +41,12 @@ struct top_groups {
  * their descendants' sums; without, each cgroup stands alone. 0 or -ENOMEM.
  */
 int top_groups_build(struct top_groups *ret, const struct top_model *model, enum group_kind kind, bool nested);
+
+/*
+ * The same by names of the caller's, one per row of the model: NULL or ""
+ * leaves the row in a group without a name. They must outlive the groups.
+ */
+int top_groups_build_named(struct top_groups *ret, const struct top_model *model, const char *const *names);
 void top_groups_free(struct top_groups *groups);
 
 /* "none", "cgroup", "uid", "vm"; NULL-terminated, by enum group_kind. */
