@@ -23,6 +23,7 @@ enum family {
 	LIFETIME, LIFETIME_UNSEEN, POTENTIAL_INTERVAL,
 	EVENTS_PRODUCED, EVENTS_CONSUMED, EVENTS_LOST,
 	BPF_RUNS, BPF_SECONDS, BPF_MEASURED,
+	OUTCOMES,
 	GROUPS, GROUPS_OTHER, GROUPS_DROPPED, SERIES_DROPPED,
 	FAMILIES
 };
@@ -56,6 +57,9 @@ static const struct metric families[FAMILIES] = {
 	[BPF_SECONDS] = { PREFIX, "bpf_cpu_seconds_total", METRIC_COUNTER, "time of these runs", "program" },
 	[BPF_MEASURED] = { PREFIX, "bpf_measured_ratio", METRIC_GAUGE,
 		"share of the time in which runs are measured", "program" },
+	[OUTCOMES] = { PREFIX, "outcomes_total", METRIC_COUNTER,
+		"how merges failed (merges), and what became of ranges that khugepaged considered (collapse_scans) or "
+		"tried (collapses)", "of, result" },
 	[GROUPS] = { PREFIX, "groups", METRIC_GAUGE, "groups that processes form", "by" },
 	[GROUPS_OTHER] = { PREFIX, "groups_in_other", METRIC_GAUGE,
 		"of these: without a series of their own, together as \"other\"", "by" },
@@ -262,6 +266,17 @@ static void add_programs(struct metric_page *page, const struct top_sample *s)
 	}
 }
 
+static void add_outcomes(struct metric_page *page, const struct top_sample *s)
+{
+	size_t count;
+	const struct outcome *list = top_sample_outcomes(s, 0, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct metric_label labels[] = { { "of", list[i].of }, { "result", list[i].what }, { 0 } };
+		metric_add(page, &families[OUTCOMES], labels, (double)list[i].count);
+	}
+}
+
 static void add_own(struct metric_page *page, const struct metrics_input *in)
 {
 	const struct top_sample *s = in->model->sample;
@@ -349,6 +364,7 @@ void metrics_write(struct text *out, enum metric_format format, const struct met
 	add_sources(&page, s);
 	add_losses(&page, s);
 	add_programs(&page, s);
+	add_outcomes(&page, s);
 	add_host(&page, in);
 	add_lifetimes(&page, s);
 	for (size_t i = 0; in->node && i < COUNT(node_families); i++)
