@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/huge/calibration.h"
 #include "core/judge/build.h"
 #include "core/judge/doctor.h"
 #include "core/judge/verdict.h"
@@ -508,29 +509,34 @@ static void test_scan_time(void **state)
 {
 	struct engine e = { 0 };
 	(void)state;
-	assert_true(doctor_scan_seconds(&e, 1000) < 0);		/* nothing known */
+	assert_true(doctor_scan_seconds(&e, NULL, 1000) < 0);		/* nothing known */
 	e.knob[KNOB_RUN] = value_of(1);
-	assert_true(doctor_scan_seconds(&e, 1000) < 0);
+	assert_true(doctor_scan_seconds(&e, NULL, 1000) < 0);
 	e.knob[KNOB_PAGES_TO_SCAN] = value_of(100);
 	e.knob[KNOB_SLEEP_MILLISECS] = value_of(20);
 	/* 64 GiB at the defaults: 56 minutes of naps, and three of work */
-	double seconds = doctor_scan_seconds(&e, 16777216);
+	double seconds = doctor_scan_seconds(&e, NULL, 16777216);
 	assert_true(seconds > 58.5 * 60 && seconds < 59.5 * 60);
 	e.knob[KNOB_PAGES_TO_SCAN] = value_of(1000000);
 	e.knob[KNOB_SLEEP_MILLISECS] = value_of(0);
-	seconds = doctor_scan_seconds(&e, 262144);	/* 6.7 to 7.0 µs a page were measured */
+	seconds = doctor_scan_seconds(&e, NULL, 262144);	/* 6.7 to 7.0 µs a page were measured */
 	assert_true(seconds > 6.5e-6 * 262144 && seconds < 7.1e-6 * 262144);
-	assert_true(doctor_scan_seconds(&e, 16) == 16 * 1.1e-6);
-	assert_true(doctor_scan_seconds(&e, 0) == 0);
+	assert_true(doctor_scan_seconds(&e, NULL, 16) == 16 * 1.1e-6);
+	assert_true(doctor_scan_seconds(&e, NULL, 0) == 0);
+	/* measured here: instead of the fit */
+	struct calibration c = { .scans = 1, .scan = { { .pages = 1u << 18, .visit_ns = { .known = KNOWN, .median = 2000 } } } };
+	double by_fit = seconds, measured = doctor_scan_seconds(&e, &c, 262144);
+	assert_true(fabs((by_fit - measured) - 262144 * (0.65e-6 * 10.5 - 2e-6)) < 1e-6);
+	assert_true(doctor_scan_seconds(&e, &c, 16) == 16 * 1.1e-6);	/* too far from what was measured */
 	e.knob[KNOB_ADVISOR_MODE] = value_of(ADVISOR_SCAN_TIME);
 	e.knob[KNOB_ADVISOR_TARGET_SCAN_TIME] = value_of(200);
-	assert_true(doctor_scan_seconds(&e, 16777216) == 200);
+	assert_true(doctor_scan_seconds(&e, NULL, 16777216) == 200);
 	e.knob[KNOB_RUN] = value_of(0);
-	assert_true(doctor_scan_seconds(&e, 1000) < 0);
+	assert_true(doctor_scan_seconds(&e, NULL, 1000) < 0);
 	e.knob[KNOB_RUN] = value_of(1);
 	e.knob[KNOB_ADVISOR_MODE] = (struct value){ .known = ABSENT };
 	e.knob[KNOB_PAGES_TO_SCAN] = value_of(0);
-	assert_true(doctor_scan_seconds(&e, 1000) < 0);
+	assert_true(doctor_scan_seconds(&e, NULL, 1000) < 0);
 }
 
 int main(void)

@@ -11,10 +11,10 @@
 static const char *const colours[] = { "red", "green", NULL };
 
 struct got {
-	bool flag, given, operands, stop;
+	bool flag, given, operands, stop, perhaps;
 	const char *string;
 	uint64_t number, bytes;
-	double seconds, ratio;
+	double seconds, ratio, perhaps_seconds;
 	struct pid_option pids;
 	int choice;
 	int operand;
@@ -35,6 +35,7 @@ static int parse(struct got *g, ...)
 		{ "seconds", 0, "S", "seconds", .seconds = &g->seconds },
 		{ "ratio", 0, "R", "a ratio", .ratio = &g->ratio },
 		{ "pid", 'p', "N", "PIDs", .pids = &g->pids },
+		{ "perhaps", 0, "[S]", "perhaps seconds", .flag = &g->perhaps, .seconds = &g->perhaps_seconds },
 		{ "colour", 0, "C", "a choice", .choice = &g->choice, .choices = colours },
 		{ 0 },
 	};
@@ -48,6 +49,22 @@ static int parse(struct got *g, ...)
 		argc++;
 	va_end(words);
 	return options_parse(&program, argc, g->argv, &g->parsed, &g->operand, &g->err);
+}
+
+/* A flag with an argument that may be left out takes what begins as a number does, and nothing else. */
+static void test_optional_seconds(void **state)
+{
+	struct got with = { 0 }, joined = { 0 }, without = { 0 }, word = { .operands = true }, wrong = { 0 };
+	(void)state;
+	assert_int_equal(parse(&with, "--perhaps", "2.5", "-f", NULL), 0);
+	assert_true(with.perhaps && with.flag && with.perhaps_seconds == 2.5);
+	assert_int_equal(parse(&joined, "--perhaps=3", NULL), 0);
+	assert_true(joined.perhaps && joined.perhaps_seconds == 3);
+	assert_int_equal(parse(&without, "--perhaps", "-f", NULL), 0);
+	assert_true(without.perhaps && without.flag && without.perhaps_seconds == 0);
+	assert_int_equal(parse(&word, "--perhaps", "word", NULL), 0);
+	assert_string_equal(word.argv[word.operand], "word");
+	assert_int_equal(parse(&wrong, "--perhaps", "2x", NULL), -EXIT_USAGE);
 }
 
 static void test_each_type(void **state)
@@ -141,7 +158,8 @@ static void test_many_pids(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_each_type), cmocka_unit_test(test_refused), cmocka_unit_test(test_operands),
+		cmocka_unit_test(test_each_type),
+		cmocka_unit_test(test_optional_seconds), cmocka_unit_test(test_refused), cmocka_unit_test(test_operands),
 		cmocka_unit_test(test_a_command_keeps_its_options), cmocka_unit_test(test_many_pids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "core/judge/build.h"
 #include "core/trust/assign.h"
+#include "gather/calibration.h"
 
 static void show_look(void *context, uint64_t done, uint64_t expected)
 {
@@ -30,6 +31,7 @@ int advise_look(struct sample *s, struct model *m, const struct sysroot *root, c
 		.theta = o->theta,
 		.memory_bytes = o->memory_bytes,
 		.budget = o->budget,
+		.calibration = o->calibration || !root->live ? o->calibration : CALIBRATION_FILE,
 		.progress = show_look,
 		.context = &progress,
 		.stop = stop,
@@ -100,7 +102,8 @@ int advise_run(const struct advise_options *o, const volatile sig_atomic_t *stop
 	int rc = sysroot_open(&root, o->sysroot, err);
 	if (rc)
 		return rc;
-	rc = o->undo ? advise_undo(&root, o, err) : advise(o, &root, stop, err);
+	rc = o->calibrate ? advise_calibrate(&root, o, stop, err)
+	     : o->undo ? advise_undo(&root, o, err) : advise(o, &root, stop, err);
 	sysroot_close(&root);
 	return rc;
 }

@@ -34,6 +34,10 @@ int advise_apply(struct applied *ret, const struct sysroot *root, const struct a
 		 struct error *err);
 void applied_free(struct applied *applied);
 
+/* --calibrate: measure this machine, keep the figures, and say them. */
+int advise_calibrate(const struct sysroot *root, const struct advise_options *options, const volatile sig_atomic_t *stop,
+		     struct error *err);
+
 /* --undo: take back what the journals hold. */
 int advise_undo(const struct sysroot *root, const struct advise_options *options, struct error *err);
 

@@ -7,6 +7,8 @@
 #include "act/apply.h"
 #include "core/estimate/sketch.h"
 #include "gather/domains.h"
+#include "gather/calibration.h"
+#include "measure/calibrate.h"
 
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const readers[] = { "auto", "direct-map", "copy", NULL };
@@ -23,9 +25,23 @@ static bool by_kind(const struct advise_options *o)
 	return o->comm || o->cgroup || o->has_uid || o->vm || o->all;
 }
 
+static int check_calibrate(const struct advise_options *o, struct error *err)
+{
+	if (o->pids.count || by_kind(o) || o->apply || o->undo || o->sysroot)
+		return fail(err, EXIT_USAGE, "--calibrate measures this machine, not its processes: it goes without "
+			    "targets, --apply, --undo and --sysroot");
+	if (o->calibrate_seconds < CALIBRATE_LEAST_SECONDS || o->calibrate_seconds > 3600)
+		return fail(err, EXIT_USAGE, "--calibrate takes %d seconds to an hour (3600)", CALIBRATE_LEAST_SECONDS);
+	return 0;
+}
+
 /* What belongs together, and what does not. */
 static int check(const struct advise_options *o, struct error *err)
 {
+	if (o->calibrate)
+		return check_calibrate(o, err);
+	if (o->no_writes)
+		return fail(err, EXIT_USAGE, "--no-writes goes with --calibrate; without --apply nothing is written anyway");
 	if (!o->pids.count && !by_kind(o) && !o->undo)
 		return fail(err, EXIT_USAGE, "whom to look at? --pid, --comm, --cgroup, --uid, --vm or --all; see ksm-advise --help");
 	if (o->undo && (o->apply || by_kind(o)))
@@ -53,7 +69,7 @@ static int check(const struct advise_options *o, struct error *err)
 
 int advise_options_parse(struct advise_options *o, int argc, char **argv, enum parsed *ret_parsed, struct error *err)
 {
-	*o = (struct advise_options){ .settle_seconds = 1, .for_seconds = 300, .ksmd_cpu = 0.5,
+	*o = (struct advise_options){ .settle_seconds = 1, .for_seconds = 300, .ksmd_cpu = 0.5, .calibrate_seconds = 20,
 				      .state_dir = ACT_STATE_DIR };
 	const struct option_row rows[] = {
 		{ .name = "Whom to look at" },
@@ -94,13 +110,21 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		{ "cross-domains", 0, NULL, "merge across uids and virtual machines too: a side channel",
 		  .flag = &o->cross_domains },
 		{ "undo", 0, NULL, "take back what --apply left (with --pid: only for these)", .flag = &o->undo },
+		{ .name = "Calibrate" },
+		{ "calibrate", 0, "[SECONDS]", "measure what breaking, merging and page walks cost on this machine (20)",
+		  .flag = &o->calibrate, .seconds = &o->calibrate_seconds },
+		{ "calibration", 0, "FILE", "where that is kept (default " CALIBRATION_FILE ")", .string = &o->calibration },
+		{ "no-writes", 0, NULL, "with --calibrate: leave the engine alone; costs of merging stay unknown",
+		  .flag = &o->no_writes },
+		{ .name = "Journals" },
 		{ "state-dir", 0, "DIR", "where the journals are (default " ACT_STATE_DIR ")", .string = &o->state_dir },
 		{ 0 },
 	};
 	const struct program program = {
 		.name = "ksm-advise",
 		.summary = "what merging would save in running processes, why it is not saved, and saving it",
-		.usage = "[OPTION]… --pid N | --comm NAME | --cgroup PATH | --uid U | --vm NAME | --all",
+		.usage = "[OPTION]… --pid N | --comm NAME | --cgroup PATH | --uid U | --vm NAME | --all\n"
+			 "       ksm-advise --calibrate [SECONDS]",
 		.options = rows,
 		.epilogue = epilogue,
 	};

@@ -19,8 +19,11 @@ struct advise_options {
 	double settle_seconds, for_seconds, ksmd_cpu, theta;
 	struct budget budget;
 	uint64_t memory_bytes;
+	const char *calibration;	/* the file; NULL: the usual one, where there is one */
+	double calibrate_seconds;
 	int format, reader, opt_in;
 	bool has_uid, has_theta, has_memory, all, exact, apply, undo, dry_run, cross_domains, verbose, no_color;
+	bool calibrate, no_writes;
 };
 
 /* Parse and check what belongs together. *ret is ready to be used when PARSED_GO comes back. */

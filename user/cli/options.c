@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/options.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -195,6 +196,17 @@ static int answered(struct parser *p, int rc)
 	return rc;
 }
 
+/* `value` is what stood behind "=", NULL for nothing. */
+static int take_flag(struct parser *p, const struct option_row *row, const char *value)
+{
+	*row->flag = true;
+	if (value && !row->seconds)
+		return fail(p->err, EXIT_USAGE, "--%s takes no argument", row->name);
+	if (!value && row->seconds && p->at + 1 < p->argc && isdigit((unsigned char)p->argv[p->at + 1][0]))
+		value = p->argv[++p->at];
+	return value ? take(p->program, row, value, p->err) : 0;
+}
+
 static int parse_long(struct parser *p, const char *word)
 {
 	size_t length = strcspn(word, "=");
@@ -211,12 +223,8 @@ static int parse_long(struct parser *p, const char *word)
 			continue;
 		if (row->given)
 			*row->given = true;
-		if (row->flag && value)
-			return fail(p->err, EXIT_USAGE, "--%s takes no argument", row->name);
-		if (row->flag) {
-			*row->flag = true;
-			return 0;
-		}
+		if (row->flag)
+			return take_flag(p, row, value);
 		if (!value && p->at + 1 < p->argc)
 			value = p->argv[++p->at];
 		return take(p->program, row, value, p->err);

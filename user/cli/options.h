@@ -3,7 +3,9 @@
  * Command lines as tables. A program describes each option once, in a row;
  * parsing, --help, --version and the completions are made from the rows.
  *
- * Exactly one destination of a row is set; its type is the option's type.
+ * Exactly one destination of a row is set; its type is the option's type. A
+ * flag may have `seconds` beside it: an argument that need not be there, and is
+ * recognised by its first digit.
  */
 #ifndef KSMSCOPE_CLI_OPTIONS_H
 #define KSMSCOPE_CLI_OPTIONS_H
@@ -37,7 +39,7 @@ struct option_row {
 	const char **string;
 	struct words_option *words;
 	uint64_t *number;		/* decimal, ≥ 0 */
-	double *seconds;		/* decimal, ≥ 0 */
+	double *seconds;		/* decimal, ≥ 0; with `flag`: may be left out */
 	uint64_t *bytes;		/* with K, M, G … */
 	double *ratio;			/* "1%" or "0.01" */
 	struct pid_option *pids;

@@ -28,6 +28,7 @@ void sample_free(struct sample *s)
 	free(s->missing);
 	frame_table_free(&s->frames);
 	sampled_free(s->sampled);
+	free(s->calibration);
 	memset(s, 0, sizeof(*s));
 }
 

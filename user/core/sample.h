@@ -123,6 +123,7 @@ struct engine {
 };
 
 struct sampled;
+struct calibration;
 
 struct sample {
 	int64_t time_ns;		/* CLOCK_REALTIME at the start */
@@ -141,6 +142,7 @@ struct sample {
 	size_t areas_count;
 	struct frame_table frames;
 	struct sampled *sampled;	/* a look that sampled contents; NULL: every frame is in `frames` (sampled.h) */
+	struct calibration *calibration;	/* of this machine (huge/calibration.h); NULL: none that holds */
 	char *names;			/* NUL-terminated strings; offset 0 is "" */
 	size_t names_length;
 

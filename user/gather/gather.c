@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "core/estimate/sampled.h"
+#include "gather/calibration.h"
 #include "gather/look.h"
 #include "gather/sampling.h"
 #include "gather/targets.h"
@@ -136,6 +138,21 @@ static void note_engine(struct sample *s)
 	}
 }
 
+static void read_calibration(struct sample *s, const struct sysroot *root, const char *path)
+{
+	char why[256] = "out of memory";
+	enum known known = ABSENT;
+
+	s->calibration = malloc(sizeof(*s->calibration));
+	if (s->calibration)
+		known = calibration_read(s->calibration, root, path, why);
+	if (known == KNOWN)
+		return;
+	free(s->calibration);
+	s->calibration = NULL;
+	sample_lacks(s, "calibration", known, "%s", why);
+}
+
 static const struct missing *first_harmful(const struct sample *s)
 {
 	for (size_t i = 0; i < s->missing_count; i++)
@@ -164,6 +181,8 @@ int gather_sample(struct sample *s, const struct sysroot *root, const struct gat
 	proc_machine(root, &s->machine);
 	ksm_read(root, &s->engine);
 	note_engine(s);
+	if (o->calibration)
+		read_calibration(s, root, o->calibration);
 	int rc = targets_find(s, root, &o->target, ret_named_missing, err);
 	if (rc)
 		return rc;

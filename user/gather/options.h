@@ -40,6 +40,7 @@ struct gather_options {
 	struct budget budget;		/* from the start of this process; zeroed: as fast as can be */
 	const struct pace *paced_by;	/* a pace that began before, and the bytes read at it so far; NULL: it begins here */
 	uint64_t paced_bytes;
+	const char *calibration;	/* file of the machine's calibration; NULL: none is read */
 	/* Called every so often with the pages done and expected, both looks together. May be NULL. */
 	void (*progress)(void *context, uint64_t done, uint64_t expected);
 	void *context;

@@ -24,6 +24,7 @@
 #define SHAPE_PART 0.15			/* of the time */
 #define ACCESS_PART 0.35
 #define MERGING_PART 0.50
+#define FIRST_PATIENCE 3
 #define CHILD_NICE 10
 
 /* Pages that are tracked at a time; four times as many in each. */
@@ -119,9 +120,10 @@ static int run_merging(struct calibrating *c, struct error *err)
 	double limit = MERGING_PART * c->options->seconds, started = bench_clock(), per_page = 0;
 	int rc = 0;
 	for (unsigned int cycle = 0; !rc; cycle++) {
-		struct bench b = { .size = now_and_then(c, cycle), .seconds = limit };
+		struct bench b = { .size = now_and_then(c, cycle) };
 		double begin = bench_clock(), left = started + limit - begin;
 		b.pages = merging_pages[b.size];
+		b.seconds = cycle ? limit : FIRST_PATIENCE * limit;	/* without it there would be nothing */
 		if (cycle > 1 && per_page * b.pages > left) {
 			if (b.size == 0)
 				break;

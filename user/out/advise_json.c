@@ -6,6 +6,7 @@
 #include "core/judge/doctor.h"
 #include "core/judge/verdict.h"
 #include "out/advise.h"
+#include "out/calibration.h"
 #include "out/json.h"
 
 static const char *reader_name(enum reader_kind reader)
@@ -98,6 +99,18 @@ static void exposure(struct json *j, const struct exposure *e, bool sampled)
 	json_u64(j, "needed_bytes", e->needed_bytes);
 	count(j, "needed_after_bytes", !sampled, e->needed_predicted_bytes);
 	json_value(j, "available_bytes", e->available_bytes);
+	json_end_object(j);
+}
+
+/* As it is in its own file; null where this machine has none that holds. */
+static void calibration(struct json *j, const struct sample *s)
+{
+	if (!s->calibration) {
+		json_null(j, "calibration");
+		return;
+	}
+	json_object(j, "calibration");
+	calibration_keys(j, s->calibration);
 	json_end_object(j);
 }
 
@@ -339,6 +352,7 @@ void advise_json(struct text *out, const struct advice *advice)
 	else
 		json_null(&j, "eta_seconds");
 	exposure(&j, &m->exposure, m->sampled);
+	calibration(&j, s);
 	if (m->sampled)
 		json_null(&j, "granularity");
 	else

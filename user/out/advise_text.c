@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "base/units.h"
+#include "core/huge/calibration.h"
 #include "core/judge/doctor.h"
 #include "core/judge/verdict.h"
 #include "out/advise.h"
+#include "out/calibration.h"
 
 #define BAR_CELLS 40
 #define FEW_ROWS 8		/* rows of a list unless everything is asked for */
@@ -479,6 +481,33 @@ static void cost(struct report *r)
 		text_printf(r->out, "available memory %s\n", known_name(m->exposure.available_bytes.known));
 }
 
+/* What it costs on this machine, where that was measured. */
+static void calibrated(struct report *r)
+{
+	static const struct { enum cost cost; const char *name; } shown[] = {
+		{ COST_COW_BREAK, "each write to a merged page" },
+		{ COST_SPLIT_FULL, "breaking a huge page" },
+		{ COST_COLLAPSE, "rebuilding it" },
+	};
+	const struct calibration *c = r->sample->calibration;
+	struct measured visit = calibration_visit(c, r->model->tracked_pages);
+	const char *before = "  measured here: ";
+
+	for (size_t i = 0; c && i < sizeof(shown) / sizeof(shown[0]); i++) {
+		struct measured m = calibration_cost(c, shown[i].cost);
+		if (m.known != KNOWN)
+			continue;
+		text_printf(r->out, "%s%s %s", before, shown[i].name, measured_show(&m).text);
+		before = ", ";
+	}
+	if (visit.known == KNOWN && r->model->tracked_pages) {
+		text_printf(r->out, "%sksmd %s a page and scan", before, measured_show(&visit).text);
+		before = ", ";
+	}
+	if (*before == ',')
+		text_puts(r->out, "\n");
+}
+
 static void applied(struct report *r, const struct applied *a)
 {
 	heading(r, "Applied");
@@ -524,6 +553,7 @@ void advise_text(struct text *out, const struct advice *advice, const struct adv
 		domains(&r);
 	reasons(&r);
 	cost(&r);
+	calibrated(&r);
 	if (advice->applied)
 		applied(&r, advice->applied);
 }

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/units.h"
 
 /* ---- JSON ---- */
 
@@ -87,20 +86,39 @@ void calibration_json(struct text *out, const struct calibration *c)
 
 /* ---- text ---- */
 
+struct time_unit {
+	const char *name;
+	double ns;
+};
+
+static const struct time_unit *unit_of(const struct measured *m)
+{
+	static const struct time_unit units[] = { { "ms", 1e6 }, { "µs", 1e3 }, { "ns", 1 } };
+	const struct time_unit *u = units;
+	while (u->ns > 1 && fabs(m->median) < u->ns)
+		u++;
+	return u;
+}
+
+struct shown measured_show(const struct measured *m)
+{
+	const struct time_unit *u = unit_of(m);
+	struct shown ret;
+	snprintf(ret.text, sizeof(ret.text), "%.3g ± %.2g %s", m->median / u->ns,
+		 fmax(m->high - m->median, m->median - m->low) / u->ns, u->name);
+	return ret;
+}
+
 /* "4.62 µs (4.58 to 4.70)", in the unit that fits the median. */
 static void put_time(struct text *out, const struct measured *m)
 {
-	static const struct { const char *name; double ns; } units[] = { { "ms", 1e6 }, { "µs", 1e3 }, { "ns", 1 } };
-	size_t u = 0;
+	const struct time_unit *u = unit_of(m);
 	if (m->known != KNOWN) {
 		text_printf(out, "%s: %s", known_name(m->known), m->why);
 		return;
 	}
-	while (u < 2 && fabs(m->median) < units[u].ns)
-		u++;
-	double ns = units[u].ns;
-	text_printf(out, "%8.4g %s  (%.4g to %.4g, %u values)", m->median / ns, units[u].name, m->low / ns, m->high / ns,
-		    m->count);
+	text_printf(out, "%8.4g %s  (%.4g to %.4g, %u values)", m->median / u->ns, u->name, m->low / u->ns,
+		    m->high / u->ns, m->count);
 }
 
 static void put_row(struct text *out, const char *name, const struct measured *m)

@@ -251,7 +251,7 @@ static void estimate_time(struct model *m, const struct sample *s)
 	const struct value *knob = s->engine.knob;
 	uint64_t tracked = value_or(knob[KNOB_PAGES_SHARED], 0) + value_or(knob[KNOB_PAGES_SHARING], 0) +
 			   value_or(knob[KNOB_PAGES_UNSHARED], 0) + value_or(knob[KNOB_PAGES_VOLATILE], 0);
-	double scan = doctor_scan_seconds(&s->engine, tracked + m->frames.candidate);
+	double scan = doctor_scan_seconds(&s->engine, s->calibration, tracked + m->frames.candidate);
 	m->eta_seconds = scan < 0 ? -1 : 2 * scan;
 }
 

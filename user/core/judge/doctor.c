@@ -11,6 +11,7 @@
 
 #include "base/units.h"
 #include "core/estimate/sampled.h"
+#include "core/huge/calibration.h"
 
 /* A pace below this is worth a word: half an hour until anything merges. */
 #define SLOW_SECONDS 1800
@@ -317,15 +318,19 @@ static void sum_areas(struct doctor *d)
 /*
  * ksmd's work on a page. The first scan only makes a checksum; later ones walk
  * down the unstable tree, which is about log2 of its pages deep. Fitted to
- * measurements from 16,384 to 262,144 unique pages (docs/anatomy.md).
+ * measurements from 16,384 to 262,144 unique pages (docs/anatomy.md); a
+ * calibration of the machine itself takes its place.
  */
-static double visit_seconds(uint64_t pages)
+static double visit_seconds(const struct calibration *c, uint64_t pages)
 {
+	struct measured measured = calibration_visit(c, pages);
+	if (measured.known == KNOWN)
+		return measured.median * 1e-9;
 	double walk = pages ? 0.65e-6 * (log2(pages) - 7.5) : 0;
 	return walk > 1.1e-6 ? walk : 1.1e-6;
 }
 
-double doctor_scan_seconds(const struct engine *e, uint64_t pages)
+double doctor_scan_seconds(const struct engine *e, const struct calibration *c, uint64_t pages)
 {
 	struct value run = e->knob[KNOB_RUN], batch = e->knob[KNOB_PAGES_TO_SCAN], nap = e->knob[KNOB_SLEEP_MILLISECS];
 	struct value advisor = e->knob[KNOB_ADVISOR_MODE], target = e->knob[KNOB_ADVISOR_TARGET_SCAN_TIME];
@@ -336,7 +341,7 @@ double doctor_scan_seconds(const struct engine *e, uint64_t pages)
 		return target.number;
 	if (!is_known(batch) || !is_known(nap) || batch.number <= 0)
 		return -1;
-	return (double)pages / batch.number * (nap.number / 1000.0 + batch.number * visit_seconds(pages));
+	return (double)pages / batch.number * (nap.number / 1000.0 + batch.number * visit_seconds(c, pages));
 }
 
 int doctor_examine(struct model *m, const struct sample *s)

@@ -20,9 +20,10 @@ const char *reason_name(enum reason_code code);
 /*
  * Seconds for one scan of `pages` pages at the engine's present pace: batches
  * of pages_to_scan, each followed by sleep_millisecs, and ksmd's work on each
- * page, 1.1 µs or more with their number (docs/model.md); the advisor's target time where it is on. < 0
+ * page: as measured here, or where this machine is not calibrated (NULL) 1.1 µs or more with their number
+ * (docs/model.md); the advisor's target time where it is on. < 0
  * where the engine is not running or its pace is not known.
  */
-double doctor_scan_seconds(const struct engine *engine, uint64_t pages);
+double doctor_scan_seconds(const struct engine *engine, const struct calibration *calibration, uint64_t pages);
 
 #endif

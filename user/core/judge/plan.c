@@ -11,6 +11,7 @@
 
 #include "base/units.h"
 #include "core/count/owner.h"
+#include "core/huge/calibration.h"
 
 #define NAP_MILLISECS 20
 
@@ -110,19 +111,23 @@ static void opt_in(struct planner *p, const struct saving *domain)
 
 /*
  * ksmd's work on a page in the scan in which pages merge, fitted to
- * measurements from 16,384 to 262,144 pages in pairs (docs/anatomy.md).
+ * measurements from 16,384 to 262,144 pages in pairs (docs/anatomy.md); a
+ * calibration of the machine itself takes its place.
  */
-static double merge_seconds(uint64_t tracked)
+static double merge_seconds(const struct calibration *c, uint64_t tracked)
 {
+	struct measured measured = calibration_merge(c, tracked);
+	if (measured.known == KNOWN && measured.median > 0)
+		return measured.median * 1e-9;
 	double walk = tracked ? 0.85e-6 * (log2(tracked) - 6.6) : 0;
 	return walk > 3.6e-6 ? walk : 3.6e-6;
 }
 
 /* Pages per batch so that merging them takes the given share of a CPU, with naps of NAP_MILLISECS between. */
-static int64_t batch_pages(double cpu, uint64_t tracked)
+static int64_t batch_pages(const struct calibration *c, double cpu, uint64_t tracked)
 {
 	double work = NAP_MILLISECS / 1000.0 * cpu / (1 - cpu);
-	int64_t pages = work / merge_seconds(tracked);
+	int64_t pages = work / merge_seconds(c, tracked);
 	return pages < 100 ? 100 : pages;
 }
 
@@ -141,7 +146,7 @@ static void run_engine(struct planner *p)
 	snprintf(pace, sizeof(pace), "a pace that takes at most %.0f %% of a CPU while pages merge",
 		 100 * p->options->ksmd_cpu);
 	set_knob(p, KNOB_ADVISOR_MODE, ADVISOR_NONE, "with the advisor on, pages_to_scan can't be set");
-	set_knob(p, KNOB_PAGES_TO_SCAN, batch_pages(p->options->ksmd_cpu, p->plan->tracked_pages), pace);
+	set_knob(p, KNOB_PAGES_TO_SCAN, batch_pages(p->sample->calibration, p->options->ksmd_cpu, p->plan->tracked_pages), pace);
 	set_knob(p, KNOB_SLEEP_MILLISECS, NAP_MILLISECS, pace);
 	set_knob(p, KNOB_SMART_SCAN, 0, "so that no page is skipped until it has converged");
 	set_knob(p, KNOB_RUN, 1, "the engine has to run to merge");
