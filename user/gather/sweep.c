@@ -317,7 +317,7 @@ static int remember_tasks(struct pass *p, struct error *err)
 /* What ksmd needs to come round: a page must be unchanged for that long to be merged. */
 static double settle_seconds(const struct sweep *s, const struct sample *sample, uint64_t frames)
 {
-	double scan = doctor_scan_seconds(&sample->engine, frames);
+	double scan = doctor_scan_seconds(&sample->engine, sample->calibration, frames);
 
 	if (s->options.settle_seconds > 0)
 		return s->options.settle_seconds;
