@@ -33,7 +33,7 @@ LDLIBS += -lbpf -lelf -lz -lzstd -lxxhash -lncursesw -lm -ljansson
 LDLIBS += -lmicrohttpd -lgnutls -lseccomp -lcap-ng -lyaml -lcrypt
 
 # A room is a folder: all its C files belong to it.
-ROOMS    := base core out screen sys probe gather act measure cli term http advise top exporter
+ROOMS    := base core out screen sys probe gather act measure cli term http advise top exporter policy
 # The parts of core/ are folders in it.
 ROOM_SRC := $(foreach room,$(ROOMS) core/*,$(wildcard user/$(room)/*.c))
 ROOM_OBJ := $(ROOM_SRC:%.c=$(BUILD)/obj/%.o)

@@ -6,6 +6,7 @@
 
 #include "act/apply_private.h"
 #include "act/restore.h"
+#include "act/undo.h"
 
 /* ---- begin ---- */
 
@@ -39,7 +40,7 @@ static int check_left_over(const struct sysroot *root, const struct state_dir *s
 	return 0;
 }
 
-static int check_left_overs(const struct sysroot *root, const struct state_dir *state, struct error *err)
+int check_left_overs(const struct sysroot *root, const struct state_dir *state, struct error *err)
 {
 	char (*names)[JOURNAL_NAME_BYTES];
 	size_t count;
@@ -70,7 +71,7 @@ int act_begin(struct act **ret, const struct sysroot *root, const char *state_di
 	if (!rc)
 		rc = check_left_overs(root, &act->state, err);
 	if (!rc)
-		rc = guardian_start(&act->guardian, root, &act->state, plan, err);
+		rc = guardian_start(&act->guardian, root, &act->state, plan, 0, err);
 	if (rc) {
 		act_free(act);
 		return rc;
@@ -83,22 +84,11 @@ int act_begin(struct act **ret, const struct sysroot *root, const char *state_di
 
 /* ---- carry out ---- */
 
-/* The changes that are made in one go: a knob, or what belongs to one process. */
-static size_t step_end(const struct plan *plan, size_t first)
-{
-	const struct change *one = &plan->changes[first];
-	size_t end = first + 1;
-	while (one->kind != CHANGE_KNOB && end < plan->count && plan->changes[end].kind != CHANGE_KNOB &&
-	       plan->changes[end].pid == one->pid && plan->changes[end].start_ticks == one->start_ticks)
-		end++;
-	return end;
-}
-
 int act_carry_out(struct act *act, const volatile sig_atomic_t *stop, struct error *err)
 {
 	int rc = 0;
 	for (size_t i = 0, end; !rc && i < act->plan->count && !(stop && *stop); i = end) {
-		end = step_end(act->plan, i);
+		end = plan_step_end(act->plan, i);
 		rc = guardian_carry_out(&act->guardian, i, end, act->results, &act->guardian_lost, err);
 	}
 	return rc;

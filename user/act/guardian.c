@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -21,6 +22,8 @@
 
 enum message_kind {
 	MESSAGE_READY,		/* rc, error; journal */
+	MESSAGE_PLAN,		/* end: how many changes follow, a message each */
+	MESSAGE_CHANGE,		/* number first */
 	MESSAGE_CARRY_OUT,	/* changes first … end */
 	MESSAGE_FINISH,		/* keep_opt_ins */
 	MESSAGE_RESULT,		/* of change first */
@@ -33,6 +36,7 @@ struct message {
 	size_t first, end;
 	bool keep_opt_ins;
 	int rc;
+	struct change change;
 	struct change_result result;
 	struct error error;
 	char journal[JOURNAL_NAME_BYTES];
@@ -64,6 +68,8 @@ struct guarding {
 	const struct sysroot *root;
 	const struct state_dir *state;
 	const struct plan *plan;
+	struct plan told;		/* by messages; where `plan` is this one */
+	double hang_seconds;
 	struct journal journal;
 	struct change_result *results;
 };
@@ -111,8 +117,43 @@ static void stand_apart(void)
 		return;
 }
 
+/* Of this process's journal, what meets the range; a result for the change that asked for it. */
+static void let_go(struct guarding *g, size_t index)
+{
+	const struct change *c = &g->plan->changes[index];
+	const struct restore_filter filter = { .opt_ins = true, .keep_knobs = true, .pids = &c->pid, .pids_count = 1,
+					       .start = c->start, .end = c->end == UINT64_MAX ? 0 : c->end };
+	struct restore_tally tally = { 0 };
+
+	restore_journal(g->root, &g->journal, &filter, restore_count, &tally);
+	if (tally.stuck)
+		result_set(&g->results[index], CHANGE_REFUSED, "%s", tally.first_stuck);
+	else
+		result_set(&g->results[index], CHANGE_DONE, "%u ranges taken back, %u not ours any more", tally.restored,
+			   tally.foreign + tally.gone);
+}
+
+/* A knob, a release, or all opt-ins of one process. A program that goes on wants to hear of a refusal, not to end by it. */
+static void carry_out_told(struct guarding *g, size_t first, size_t end)
+{
+	const struct change *c = &g->plan->changes[first];
+	struct error err;
+
+	if (c->kind == CHANGE_KNOB)
+		knob_rewrite(g->root, &g->journal, c, first, &g->results[first]);
+	else if (c->kind == CHANGE_RELEASE)
+		let_go(g, first);
+	else if (opt_in(g->root, &g->journal, g->plan, first, end, g->results, &err))
+		for (size_t i = first; i < end; i++)
+			result_set(&g->results[i], CHANGE_REFUSED, "%s", err.text);
+}
+
 static int carry_out(struct guarding *g, size_t first, size_t end, struct error *err)
 {
+	if (g->plan == &g->told) {
+		carry_out_told(g, first, end);
+		return 0;
+	}
 	if (g->plan->changes[first].kind != CHANGE_KNOB)
 		return opt_in(g->root, &g->journal, g->plan, first, end, g->results, err);
 	int rc = 0;
@@ -156,6 +197,38 @@ static void report_loss(const struct restore_tally *tally, const struct error *e
 	fprintf(stderr, "ksm-guardian: %s\n", text);
 }
 
+/* Room for a plan that is told change by change; the journal's records belong to no change of it. */
+static int make_room(struct guarding *g, size_t count, struct error *err)
+{
+	free(g->told.changes);
+	free(g->results);
+	g->told = (struct plan){ .changes = calloc(count ? count : 1, sizeof(*g->told.changes)), .count = count };
+	g->results = calloc(count ? count : 1, sizeof(*g->results));
+	for (size_t i = 0; i < g->journal.count; i++)
+		g->journal.records[i].change = SIZE_MAX;
+	if (g->told.changes && g->results)
+		return 0;
+	g->told.count = 0;
+	return fail(err, EXIT_FAILED, "the guardian has no memory for a plan");
+}
+
+/* A new plan. False: nobody is there any more. */
+static bool take_plan(struct guarding *g, size_t count)
+{
+	struct message message;
+	struct error err = { 0 };
+	int rc = make_room(g, count, &err);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!receive_message(g->socket, &message))
+			return false;
+		if (!rc)
+			g->told.changes[i] = message.change;
+	}
+	answer(g, 0, 0, rc, &err);
+	return true;
+}
+
 /* Take orders until the last one, or until nobody gives any more. */
 static void serve(struct guarding *g)
 {
@@ -169,18 +242,34 @@ static void serve(struct guarding *g)
 			answer(g, 0, g->plan->count, rc, &err);
 			return;
 		}
+		if (order.kind == MESSAGE_PLAN) {
+			if (!take_plan(g, order.end))
+				break;
+			continue;
+		}
 		int rc = carry_out(g, order.first, order.end, &err);
 		answer(g, order.first, order.end, rc, &err);
 	}
 	report_loss(&tally, &err, restore(g, false, &tally, &err) != 0);
 }
 
+/* A receive that takes longer fails, which is as good as a hang-up. */
+static void hear_within(const struct guarding *g)
+{
+	struct timeval most = { .tv_sec = (time_t)g->hang_seconds };
+	if (g->hang_seconds > 0)
+		setsockopt(g->socket, SOL_SOCKET, SO_RCVTIMEO, &most, sizeof(most));
+}
+
 static int get_ready(struct guarding *g, struct error *err)
 {
 	char boot[BOOT_ID_BYTES];
+	if (!g->plan)
+		g->plan = &g->told;
 	g->results = calloc(g->plan->count ? g->plan->count : 1, sizeof(*g->results));
 	if (!g->results)
 		return fail(err, EXIT_FAILED, "out of memory");
+	hear_within(g);
 	boot_id(g->root, boot);
 	return journal_create(&g->journal, g->state, boot, err);
 }
@@ -199,6 +288,7 @@ static void guard(struct guarding *g)
 		journal_close_settled(&g->journal);
 	}
 	free(g->results);
+	free(g->told.changes);
 	_exit(EXIT_DONE);
 }
 
@@ -216,7 +306,7 @@ static int take_ready(struct guardian *guardian, struct error *err)
 }
 
 int guardian_start(struct guardian *ret, const struct sysroot *root, const struct state_dir *state,
-		   const struct plan *plan, struct error *err)
+		   const struct plan *plan, double hang_seconds, struct error *err)
 {
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
@@ -229,7 +319,8 @@ int guardian_start(struct guardian *ret, const struct sysroot *root, const struc
 		return rc;
 	}
 	if (ret->pid == 0) {
-		struct guarding g = { .socket = ends[1], .root = root, .state = state, .plan = plan };
+		struct guarding g = { .socket = ends[1], .root = root, .state = state, .plan = plan,
+				      .hang_seconds = hang_seconds };
 		close(ends[0]);		/* else we would never see the program hang up */
 		guard(&g);
 	}
@@ -251,13 +342,32 @@ static int command(struct guardian *guardian, const struct message *order, struc
 		*ret_lost = !receive_message(guardian->socket, &message);
 		if (*ret_lost || message.kind == MESSAGE_COMPLETE)
 			break;
-		results[message.first] = message.result;
+		if (results)
+			results[message.first] = message.result;
 	}
 	if (*ret_lost)
 		return fail(err, EXIT_FAILED, "the guardian was killed");
 	if (message.rc && err)
 		*err = message.error;
 	return message.rc;
+}
+
+int guardian_plan(struct guardian *guardian, const struct plan *plan, bool *ret_lost, struct error *err)
+{
+	const struct message order = { .kind = MESSAGE_PLAN, .end = plan->count };
+	struct message answer;
+
+	*ret_lost = !send_message(guardian->socket, &order);
+	for (size_t i = 0; i < plan->count && !*ret_lost; i++) {
+		const struct message one = { .kind = MESSAGE_CHANGE, .first = i, .change = plan->changes[i] };
+		*ret_lost = !send_message(guardian->socket, &one);
+	}
+	*ret_lost = *ret_lost || !receive_message(guardian->socket, &answer);
+	if (*ret_lost)
+		return fail(err, EXIT_FAILED, "the guardian was killed");
+	if (answer.rc && err)
+		*err = answer.error;
+	return answer.rc;
 }
 
 int guardian_carry_out(struct guardian *guardian, size_t first, size_t end, struct change_result *results,

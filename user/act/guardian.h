@@ -25,9 +25,16 @@ struct guardian {
 	char journal[JOURNAL_NAME_BYTES];
 };
 
-/* Fork it. Returns when it has made its journal and stands ready. */
+/*
+ * Fork it. Returns when it has made its journal and stands ready. `plan` NULL:
+ * guardian_plan() tells it what is planned, as often as wanted. A program that
+ * is not heard of for `hang_seconds` (0: for ever) counts as gone.
+ */
 int guardian_start(struct guardian *ret, const struct sysroot *root, const struct state_dir *state,
-		   const struct plan *plan, struct error *err);
+		   const struct plan *plan, double hang_seconds, struct error *err);
+
+/* A new plan in place of the last one; a sign of life, too. Of knobs it knows that they are written again and again. */
+int guardian_plan(struct guardian *guardian, const struct plan *plan, bool *ret_lost, struct error *err);
 
 /*
  * Have it make the changes from `first` up to `end`. `results` is indexed as

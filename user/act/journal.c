@@ -29,6 +29,7 @@ static const char *const state_names[] = {
 	[RECORD_RESTORED] = "restored",
 	[RECORD_FOREIGN] = "foreign",
 	[RECORD_GONE] = "gone",
+	[RECORD_REPLACED] = "replaced",
 };
 
 static uint32_t checksum(const char *bytes, size_t length)
@@ -124,7 +125,7 @@ static bool read_state(struct journal *j, char *const *words, size_t count)
 	if (count != 2 || !parse_u64(words[0], &line))
 		return false;
 	struct record *record = record_at_line(j, line);
-	for (size_t state = RECORD_DONE; record && state <= RECORD_GONE; state++) {
+	for (size_t state = RECORD_DONE; record && state <= RECORD_REPLACED; state++) {
 		if (!strcmp(words[1], state_names[state])) {
 			record->state = state;
 			return true;
@@ -290,8 +291,8 @@ int journal_create(struct journal *ret, const struct state_dir *state, const cha
 	struct timespec now;
 	*ret = (struct journal){ .fd = -1, .dir = state->dir };
 	clock_gettime(CLOCK_REALTIME, &now);
-	snprintf(ret->name, sizeof(ret->name), "%012lld.%09ld-%d.journal", (long long)now.tv_sec, now.tv_nsec,
-		 (int)getpid());
+	snprintf(ret->name, sizeof(ret->name), "%012lld.%09ld-%d%s%s.journal", (long long)now.tv_sec, now.tv_nsec,
+		 (int)getpid(), state->owner ? "." : "", state->owner ? state->owner : "");
 	snprintf(ret->boot, sizeof(ret->boot), "%s", boot);
 	ret->fd = openat(state->dir, ret->name, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (ret->fd < 0)

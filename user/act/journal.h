@@ -12,7 +12,7 @@
  *	madvise <pid> <start ticks> <since ticks> <start> <end>
  *	prctl <pid> <start ticks> <since ticks>
  *	found <pid> <start ticks> <start> <end>	was mergeable before our prctl
- *	state <line number of a record> done|refused|restored|foreign|gone
+ *	state <line number of a record> done|refused|restored|foreign|gone|replaced
  *
  * The checksum covers what follows it on the line. A last line without its
  * newline was torn by a crash; it had not been synced, so nothing was written
@@ -46,6 +46,7 @@ enum record_state {
 	RECORD_RESTORED,
 	RECORD_FOREIGN,		/* somebody else changed it since: left alone */
 	RECORD_GONE,		/* its process ended */
+	RECORD_REPLACED,	/* a later record of the same knob has its way back */
 };
 
 struct record {

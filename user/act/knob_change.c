@@ -70,6 +70,47 @@ int knob_change(const struct sysroot *root, struct journal *journal, const struc
 	return 0;
 }
 
+/* The open record of our last write of this knob; journal->count where there is none. */
+static size_t last_write(const struct journal *journal, enum knob knob)
+{
+	for (size_t i = journal->count; i-- > 0; ) {
+		const struct record *r = &journal->records[i];
+		if (r->kind == RECORD_KNOB && r->knob == knob && record_open(r) && r->after != JOURNAL_ANY)
+			return i;
+	}
+	return journal->count;
+}
+
+/*
+ * A new record with the old way back, then the write, then the old record is
+ * closed: where we are killed between any two of these, one of both fits what
+ * is there, and the other one is seen not to.
+ */
+void knob_rewrite(const struct sysroot *root, struct journal *journal, const struct change *change, size_t index,
+		  struct change_result *ret)
+{
+	struct value found = ksm_knob_read(root, change->knob);
+	size_t last = last_write(journal, change->knob), before = journal->count;
+	bool ours = last < before && journal->records[last].after == found.number;
+	int64_t way_back = ours ? journal->records[last].before : found.number;
+	struct error err;
+	int rc = is_known(found) ? 0 : fail_read(change->knob, found.known, &err);
+
+	if (!rc && found.number != change->before) {
+		result_set(ret, CHANGE_FOREIGN, "is %" PRId64 ", not %" PRId64 " as a moment ago: left alone", found.number,
+			   change->before);
+		return;
+	}
+	if (!rc)
+		rc = journal_then_write(root, journal, change, index, way_back, &err);
+	if (rc)
+		result_set(ret, CHANGE_REFUSED, "%s", err.text);
+	else
+		ret->outcome = CHANGE_DONE;
+	if (!rc && last < before)
+		journal_note(journal, last, ours ? RECORD_REPLACED : RECORD_FOREIGN);
+}
+
 static bool advisor_is_on(const struct sysroot *root)
 {
 	return value_or(ksm_knob_read(root, KNOB_ADVISOR_MODE), ADVISOR_NONE) != ADVISOR_NONE;

@@ -26,6 +26,16 @@ int knob_change(const struct sysroot *root, struct journal *journal, const struc
 		struct change_result *ret, struct error *err);
 
 /*
+ * The same for somebody who writes a knob again and again: the way back stays
+ * the value that was found before the first of these writes. Refused as
+ * CHANGE_FOREIGN, and the earlier record closed, where the knob is not as the
+ * plan has it (`before`): somebody else wrote it meanwhile. Of the error only
+ * the result speaks: a knob that can't be written is no reason to end.
+ */
+void knob_rewrite(const struct sysroot *root, struct journal *journal, const struct change *change, size_t index,
+		  struct change_result *ret);
+
+/*
  * Put record `record` back where it is still as we wrote it. run=2 ("unmerge
  * all") is never written: a run that was found at 2 is put back to 0.
  */

@@ -24,6 +24,8 @@ static bool is_wanted(const struct record *record, const struct restore_filter *
 {
 	if (record->kind == RECORD_KNOB || !record_open(record))
 		return false;
+	if (filter->end && (record->kind != RECORD_MADVISE || record->start >= filter->end || filter->start >= record->end))
+		return false;
 	for (size_t i = 0; i < filter->pids_count; i++)
 		if (record->pid == filter->pids[i])
 			return true;
@@ -97,7 +99,8 @@ static void restore_opt_ins(const struct sysroot *root, struct journal *journal,
 void restore_journal(const struct sysroot *root, struct journal *journal, const struct restore_filter *filter,
 		     restore_report *report, void *context)
 {
-	restore_knobs(root, journal, report, context);
+	if (!filter->keep_knobs)
+		restore_knobs(root, journal, report, context);
 	if (filter->opt_ins)
 		restore_opt_ins(root, journal, filter, report, context);
 }

@@ -13,7 +13,9 @@
 #include "sys/sysroot.h"
 
 struct restore_filter {
-	bool opt_ins;			/* knobs are always restored */
+	bool opt_ins;			/* knobs are always restored, but with keep_knobs */
+	bool keep_knobs;
+	uint64_t start, end;		/* only ranges that meet this one; end 0: all, and whole processes */
 	const pid_t *pids;		/* only opt-ins of these; count 0: of all */
 	size_t pids_count;
 };

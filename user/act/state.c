@@ -108,6 +108,18 @@ static bool is_journal(const char *name)
 	return length > suffix && length < JOURNAL_NAME_BYTES && !strcmp(name + length - suffix, ".journal");
 }
 
+/* TIME-PID.journal, or TIME-PID.OWNER.journal */
+bool state_owns(const char *owner, const char *name)
+{
+	const char *at = strchr(name, '-');
+	if (!at || !(at = strchr(at, '.')))
+		return false;
+	size_t length = owner ? strlen(owner) : 0;
+	if (!owner)
+		return !strcmp(at, ".journal");
+	return !strncmp(at + 1, owner, length) && !strcmp(at + 1 + length, ".journal");
+}
+
 int state_journals(const struct state_dir *state, char (**ret)[JOURNAL_NAME_BYTES], size_t *ret_count,
 		   struct error *err)
 {

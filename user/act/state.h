@@ -8,6 +8,7 @@
 #ifndef KSMSCOPE_ACT_STATE_H
 #define KSMSCOPE_ACT_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -18,6 +19,7 @@ struct state_dir {
 	int dir;
 	int lock;
 	const char *path;		/* the caller's string, for messages */
+	const char *owner;		/* part of the name of journals that are made; NULL: nobody's in particular */
 };
 
 /*
@@ -32,6 +34,9 @@ void state_restoring(const struct state_dir *state);
 void state_close(struct state_dir *state);
 
 /* Names of the journals, newest first. The caller frees *ret. */
+/* Is this a journal of `owner` (NULL: of nobody in particular)? */
+bool state_owns(const char *owner, const char *name);
+
 int state_journals(const struct state_dir *state, char (**ret)[JOURNAL_NAME_BYTES], size_t *ret_count,
 		   struct error *err);
 

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "act/apply.h"
+#include "act/undo.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-
-#include "act/restore.h"
-#include "act/state.h"
-
-/* A guardian may be at work still, for a program that was killed a moment ago. */
-#define GUARDIAN_SECONDS 30
 
 static struct change_result *add_line(struct undo_report *report)
 {
@@ -63,27 +57,43 @@ static void undo_journal(const struct sysroot *root, const struct state_dir *sta
 	journal_close_settled(&journal);
 }
 
-int act_undo(const struct sysroot *root, const char *state_dir, const pid_t *pids, size_t count,
-	     struct undo_report *ret, struct error *err)
+int undo_journals(const struct sysroot *root, const struct state_dir *state, const struct restore_filter *filter,
+		  const char *owner, struct undo_report *report, struct error *err)
+{
+	const struct restore_filter everything = { .opt_ins = true };
+	char (*names)[JOURNAL_NAME_BYTES];
+	size_t journals;
+	int rc = state_journals(state, &names, &journals, err);
+
+	for (size_t i = 0; !rc && i < journals; i++)
+		if (!owner || state_owns(owner, names[i]))
+			undo_journal(root, state, names[i], filter ? filter : &everything, report);
+	free(names);
+	return rc;
+}
+
+int undo_as(const struct sysroot *root, const char *state_dir, const pid_t *pids, size_t count, const char *owner,
+	    struct undo_report *ret, struct error *err)
 {
 	const struct restore_filter filter = { .opt_ins = true, .pids = pids, .pids_count = count };
-	char (*names)[JOURNAL_NAME_BYTES];
 	struct state_dir state;
 	struct stat st;
-	size_t journals;
 
 	*ret = (struct undo_report){ 0 };
 	if (stat(state_dir, &st) && errno == ENOENT)
 		return 0;		/* nothing was ever carried out */
-	int rc = state_open(&state, state_dir, GUARDIAN_SECONDS, err);
+	int rc = state_open(&state, state_dir, UNDO_GUARDIAN_SECONDS, err);
 	if (rc)
 		return rc;
-	rc = state_journals(&state, &names, &journals, err);
-	for (size_t i = 0; !rc && i < journals; i++)
-		undo_journal(root, &state, names[i], &filter, ret);
-	free(names);
+	rc = undo_journals(root, &state, &filter, owner, ret, err);
 	state_close(&state);
 	return rc;
+}
+
+int act_undo(const struct sysroot *root, const char *state_dir, const pid_t *pids, size_t count,
+	     struct undo_report *ret, struct error *err)
+{
+	return undo_as(root, state_dir, pids, count, NULL, ret, err);
 }
 
 void undo_report_free(struct undo_report *report)

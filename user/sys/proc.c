@@ -272,3 +272,15 @@ void proc_machine(const struct sysroot *root, struct machine *ret)
 	ret->total_bytes.number *= 1024;
 	ret->available_bytes.number *= 1024;
 }
+
+enum known proc_executable(const struct sysroot *root, pid_t pid, char *ret, size_t size)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "proc/%d/exe", pid);
+	ssize_t n = readlinkat(root->dir, path, ret, size - 1);
+	if (n < 0)
+		return known_of_errno(errno);
+	ret[n] = '\0';
+	return (size_t)n < size - 1 ? KNOWN : DENIED;	/* what may have been cut off matches nothing */
+}

@@ -29,6 +29,9 @@ enum known proc_areas(const struct sysroot *root, pid_t pid, uint32_t task, stru
 /* Page sizes, memory, CPUs, NUMA nodes, THP mode. */
 void proc_machine(const struct sysroot *root, struct machine *ret);
 
+/* Path of its executable as the kernel has it; " (deleted)" is part of it where it was removed. */
+enum known proc_executable(const struct sysroot *root, pid_t pid, char *ret, size_t size);
+
 /* Anonymous resident pages of a process (RssAnon of status), for progress; 0 where unknown. */
 uint64_t proc_anon_pages(const struct sysroot *root, pid_t pid, uint64_t page_bytes);
 

@@ -198,6 +198,20 @@ int plan_measuring(struct plan *ret, const struct engine *engine)
 	return 0;
 }
 
+size_t plan_step_end(const struct plan *plan, size_t first)
+{
+	const struct change *one = &plan->changes[first];
+	size_t end = first + 1;
+
+	if (one->kind != CHANGE_MADVISE && one->kind != CHANGE_PRCTL)
+		return end;
+	while (end < plan->count && plan->changes[end].pid == one->pid &&
+	       plan->changes[end].start_ticks == one->start_ticks &&
+	       (plan->changes[end].kind == CHANGE_MADVISE || plan->changes[end].kind == CHANGE_PRCTL))
+		end++;
+	return end;
+}
+
 void plan_free(struct plan *plan)
 {
 	free(plan->changes);

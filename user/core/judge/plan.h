@@ -12,6 +12,7 @@ enum change_kind {
 	CHANGE_KNOB,			/* write /sys/kernel/mm/ksm/<knob>; way back: the value found */
 	CHANGE_MADVISE,			/* madvise(MADV_MERGEABLE) on [start, end) inside pid; back: MADV_UNMERGEABLE */
 	CHANGE_PRCTL,			/* prctl(PR_SET_MEMORY_MERGE, 1) inside pid; back: 0 */
+	CHANGE_RELEASE,			/* take back what was opted in of [start, end) by this plan's journal; no way back */
 };
 
 struct change {
@@ -55,5 +56,8 @@ int plan_make(struct plan *ret_plan, const struct sample *sample, const struct m
  */
 int plan_measuring(struct plan *ret_plan, const struct engine *engine);
 void plan_free(struct plan *plan);
+
+/* Behind the changes that are made in one go, from `first` on: a knob, a release, or the opt-ins of one process. */
+size_t plan_step_end(const struct plan *plan, size_t first);
 
 #endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "policy/options.h"
+
+#include "act/apply.h"
+
+static const char *const formats[] = { "text", "json", NULL };
+
+static const char epilogue[] =
+	"Without --apply, and without \"apply = yes\" in the configuration, nothing is changed: it says what\n"
+	"it would do. See ksm-policyd(8) and ksm-policyd.conf(5).\n";
+
+static int check(const struct policy_settings *s, struct error *err)
+{
+	if (s->check + s->status + s->explain + s->restore > 1)
+		return fail(err, EXIT_USAGE, "--check, --status, --explain and --restore: one at a time");
+	if (s->apply && (s->check || s->status || s->explain || s->restore))
+		return fail(err, EXIT_USAGE, "--apply goes with none of --check, --status, --explain and --restore");
+	return 0;
+}
+
+int policy_settings_parse(struct policy_settings *s, int argc, char **argv, enum parsed *ret_parsed, struct error *err)
+{
+	*s = (struct policy_settings){ .config = "/etc/ksmscope/ksm-policyd.conf", .domains = "/etc/ksmscope/domains.conf",
+				       .state_dir = ACT_STATE_DIR };
+	const struct option_row rows[] = {
+		{ .name = "What to do" },
+		{ "apply", 0, NULL, "act, instead of saying what would be done", .flag = &s->apply },
+		{ "steps", 'n', "N", "end after so many decisions (default: when told to)", .number = &s->steps },
+		{ "check", 0, NULL, "read the configuration, say what is wrong with it, and end", .flag = &s->check },
+		{ "restore", 0, NULL, "put back what a run that was killed has left", .flag = &s->restore },
+		{ .name = "Ask the one that runs" },
+		{ "status", 0, NULL, "where it stands", .flag = &s->status },
+		{ "explain", 0, NULL, "its last decisions, with reasons", .flag = &s->explain },
+		{ .name = "How" },
+		{ "config", 'c', "FILE", "configuration (default /etc/ksmscope/ksm-policyd.conf), with FILE.d/*.conf",
+		  .string = &s->config, .given = &s->config_given },
+		{ "domains", 0, "FILE", "trust domains (default /etc/ksmscope/domains.conf), with FILE.d/*.conf",
+		  .string = &s->domains, .given = &s->domains_given },
+		{ "format", 'f', "FORM", "text or json (default text); json: one decision a line on standard output",
+		  .choice = &s->format, .choices = formats },
+		{ "no-bpf", 0, NULL, "load no BPF programs: news of duplicates and who breaks merges is not seen",
+		  .flag = &s->no_bpf },
+		{ "state-dir", 0, "DIR", "where journals and the socket are (default " ACT_STATE_DIR ")",
+		  .string = &s->state_dir },
+		{ 0 },
+	};
+	const struct program program = {
+		.name = "ksm-policyd",
+		.summary = "drive the kernel's merge engine by memory pressure, by what it wins and what it costs",
+		.usage = "[OPTION]…",
+		.options = rows,
+		.epilogue = epilogue,
+	};
+	int operand;
+	int rc = options_parse(&program, argc, argv, ret_parsed, &operand, err);
+
+	if (rc || *ret_parsed == PARSED_DONE)
+		return rc;
+	return check(s, err);
+}
