@@ -126,6 +126,7 @@ bench-run: deps-install
 	$(MAKE) --no-print-directory programs tests
 	$(BUILD)/tests/bench_content
 	$(BUILD)/tests/bench_probe
+	tests/bench/bench_ksmtop.sh $(BUILD)
 
 # docs/metrics.md is what the program says of itself; tests/check_tree.sh holds it against that.
 metrics-doc: $(BUILD)/ksm-exporter
