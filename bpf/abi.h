@@ -101,6 +101,24 @@ struct walk_question {
 };
 ABI_ASSERT_SIZE(struct walk_question, 112);
 
+/* ---- heat.bpf.c: was this huge page accessed? ---- */
+
+#define HEAT_BATCH 4096
+
+enum heat_state {
+	HEAT_UNSEEN,		/* nothing is mapped there, or the walk failed */
+	HEAT_IDLE,		/* a huge page, not accessed since its bit was cleared */
+	HEAT_ACCESSED,		/* a huge page, accessed */
+	HEAT_BROKEN,		/* mapped page by page */
+};
+
+/* Shared with user space by mmap. */
+struct heat_batch {
+	__u64 address[HEAT_BATCH];	/* in: of one process */
+	__u8 state[HEAT_BATCH];		/* out: enum heat_state */
+};
+ABI_ASSERT_SIZE(struct heat_batch, HEAT_BATCH * 9);
+
 /* ---- fault.bpf.c ---- */
 
 #define FAULT_PROCESSES 16384

@@ -14,6 +14,7 @@
 
 #define ENTRY_PRESENT (1ull << 0)
 #define ENTRY_WRITE (1ull << 1)
+#define ENTRY_ACCESSED (1ull << 5)
 #define ENTRY_DIRTY (1ull << 6)
 #define ENTRY_LEAF (1ull << 7)		/* above the lowest level: maps a huge page */
 #define ENTRY_SPECIAL (1ull << 9)	/* no struct page of its own: the zero page, device memory */
