@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "core/fleet/siphash.h"
 
@@ -22,6 +24,8 @@ struct logins {
 	unsigned int first, count;
 	uint64_t good[REMEMBERED];	/* of logins that were good; 0: free */
 	unsigned int next_good;
+	struct login_check *done;
+	int event;
 	struct crypt_data crypt;	/* the thread's */
 };
 
@@ -48,7 +52,7 @@ static bool same(const char *a, const char *b, size_t length)
 static bool is_good(struct logins *l, const struct login *login)
 {
 	const char *known = hash_of(l, login->user), *hash = known ? known : no_hash;
-	const char *made = crypt_r(login->password, hash, &l->crypt);
+	const char *made = crypt_rn(login->password, hash, &l->crypt, sizeof(l->crypt));
 	bool good = made && strlen(made) == strlen(hash) && same(made, hash, strlen(hash));
 
 	explicit_bzero(&l->crypt, sizeof(l->crypt));
@@ -92,8 +96,10 @@ static void *work(void *context)
 		if (good)
 			l->good[l->next_good++ % REMEMBERED] = mark_of(l, &check->login);
 		check->state = good ? LOGIN_GOOD : LOGIN_BAD;
+		check->next = l->done;
+		l->done = check;
+		eventfd_write(l->event, 1);
 		pthread_mutex_unlock(&l->lock);
-		check->done(check);
 	}
 	return NULL;
 }
@@ -106,12 +112,16 @@ struct logins *logins_new(const struct web_pairs *users)
 	if (!l)
 		return NULL;
 	l->users = users;
+	l->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&l->lock, NULL);
 	pthread_cond_init(&l->more, NULL);
-	if (getrandom(l->key, sizeof(l->key), 0) == sizeof(l->key) && !pthread_create(&thread, NULL, work, l)) {
+	if (l->event >= 0 && getrandom(l->key, sizeof(l->key), 0) == sizeof(l->key) &&
+	    !pthread_create(&thread, NULL, work, l)) {
 		pthread_detach(thread);
 		return l;
 	}
+	if (l->event >= 0)
+		close(l->event);
 	free(l);
 	return NULL;
 }
@@ -131,4 +141,23 @@ enum login_state logins_check(struct logins *l, struct login_check *check)
 	enum login_state state = check->state;
 	pthread_mutex_unlock(&l->lock);
 	return state;
+}
+
+int logins_fd(const struct logins *l)
+{
+	return l->event;
+}
+
+struct login_check *logins_done(struct logins *l)
+{
+	eventfd_t count;
+
+	pthread_mutex_lock(&l->lock);
+	struct login_check *check = l->done;
+	if (check)
+		l->done = check->next;
+	else
+		eventfd_read(l->event, &count);
+	pthread_mutex_unlock(&l->lock);
+	return check;
 }

@@ -14,16 +14,16 @@
 enum login_state {
 	LOGIN_GOOD,
 	LOGIN_BAD,
-	LOGIN_PENDING,			/* `done` is called when it is known */
+	LOGIN_PENDING,			/* logins_done() has it when it is known */
 	LOGIN_BUSY,			/* too many wait */
 };
 
-/* A check that is under way; it has to stay where it is until `done` was called, from another thread. */
+/* A check; while it is pending it has to stay where it is. */
 struct login_check {
 	struct login login;
 	enum login_state state;
-	void (*done)(struct login_check *check);
-	void *context;
+	void *context;			/* the caller's */
+	struct login_check *next;	/* of those that are done */
 };
 
 struct logins;
@@ -33,5 +33,9 @@ struct logins *logins_new(const struct web_pairs *users);
 
 /* Begin a check; the answer is also in check->state. */
 enum login_state logins_check(struct logins *logins, struct login_check *check);
+
+/* Readable when pending checks are done; logins_done() has one after the other, then NULL. */
+int logins_fd(const struct logins *logins);
+struct login_check *logins_done(struct logins *logins);
 
 #endif

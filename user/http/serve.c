@@ -158,12 +158,6 @@ static enum MHD_Result answer_target(const struct serving *s, struct MHD_Connect
 
 /* ---- who asks ---- */
 
-static void login_done(struct login_check *check)
-{
-	struct request *r = check->context;
-	MHD_resume_connection(r->connection);
-}
-
 /* Where nobody has to log in it is good at once. */
 static enum login_state log_in(struct serving *s, struct request *r)
 {
@@ -174,14 +168,12 @@ static enum login_state log_in(struct serving *s, struct request *r)
 	if (!request_login(header_of(r->connection, MHD_HTTP_HEADER_AUTHORIZATION), &r->check.login))
 		return LOGIN_BAD;
 	r->logging_in = true;
-	r->check.done = login_done;
 	r->check.context = r;
-	/* first suspended: the thread may be done before we are */
-	MHD_suspend_connection(r->connection);
-	if (logins_check(s->logins, &r->check) != LOGIN_PENDING)
-		MHD_resume_connection(r->connection);
 	/* the answer is given when it goes on */
-	return LOGIN_PENDING;
+	enum login_state state = logins_check(s->logins, &r->check);
+	if (state == LOGIN_PENDING)
+		MHD_suspend_connection(r->connection);
+	return state;
 }
 
 /* A client without a certificate that the configured authority has signed. */
@@ -485,23 +477,39 @@ static int time_to_wait(struct serving *s)
 	return most < 0 || due < (MHD_UNSIGNED_LONG_LONG)most ? (int)(due > SWEEP_MS ? SWEEP_MS : due) : most;
 }
 
+/* Those whose login is known go on. */
+static void resume_logged_in(struct serving *s)
+{
+	struct login_check *check;
+
+	while ((check = logins_done(s->logins))) {
+		struct request *r = check->context;
+		MHD_resume_connection(r->connection);
+	}
+}
+
+/* What is waited for, by its place. */
+enum { WAIT_CHANNEL, WAIT_HTTP, WAIT_LOGINS, WAIT_LISTENERS };
+
 void serve_run(struct serving *s)
 {
 	const struct listeners *l = s->options.listeners;
-	struct pollfd fds[LISTEN_MOST + 2] = { { .fd = s->options.channel, .events = POLLIN } };
+	struct pollfd fds[WAIT_LISTENERS + LISTEN_MOST] = {
+		[WAIT_CHANNEL] = { s->options.channel, POLLIN, 0 },
+		[WAIT_HTTP] = { MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, POLLIN, 0 },
+		[WAIT_LOGINS] = { s->logins ? logins_fd(s->logins) : -1, POLLIN, 0 },
+	};
 	int64_t swept_ns = 0;
 
-	fds[1].fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-	fds[1].events = POLLIN;
 	for (size_t i = 0; i < l->count; i++)
-		fds[2 + i] = (struct pollfd){ .fd = l->list[i].fd, .events = POLLIN };
-	while (true) {
-		if (poll(fds, 2 + l->count, time_to_wait(s)) < 0 && errno != EINTR)
+		fds[WAIT_LISTENERS + i] = (struct pollfd){ l->list[i].fd, POLLIN, 0 };
+	while (poll(fds, WAIT_LISTENERS + l->count, time_to_wait(s)) >= 0 || errno == EINTR) {
+		if (fds[WAIT_CHANNEL].revents && !take_pages(s))
 			return;
-		if (fds[0].revents && !take_pages(s))
-			return;
+		if (fds[WAIT_LOGINS].revents)
+			resume_logged_in(s);
 		for (size_t i = 0; i < l->count; i++)
-			if (fds[2 + i].revents)
+			if (fds[WAIT_LISTENERS + i].revents)
 				accept_all(s, l->list[i].fd);
 		MHD_run(s->daemon);
 		if (now_ns(CLOCK_MONOTONIC) - swept_ns > SWEEP_MS * 1000000ll) {
