@@ -50,6 +50,10 @@ LIVE_SRC := $(wildcard tests/live/*.c)
 LIVE     := $(LIVE_SRC:tests/live/%.c=$(BUILD)/tests/%)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH    := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/%)
+# Fuzzers of every parser, in one program: tests/fuzz/. clang has libFuzzer, so they are its objects throughout.
+FUZZ      := $(BUILD)/fuzz/ksmscope-fuzz
+FUZZ_OBJ  := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(wildcard tests/fuzz/*.c) $(ROOM_SRC))
+FUZZFLAGS := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow -fno-omit-frame-pointer
 # The study of the estimator: its table is in docs/model-sampling.md.
 STUDY    := $(BUILD)/tests/study
 # Manual pages from docs/man/, completions from the programs' own option tables.
@@ -64,7 +68,7 @@ TAKE_COMMAND  := ksm-run
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
 export SOURCE_DATE_EPOCH
 
-.PHONY: metrics-doc programs manuals completions demo-run check-run bench-run study-run install-files uninstall-files clean-build deps-install tests
+.PHONY: fuzz-run metrics-doc programs manuals completions demo-run check-run bench-run study-run install-files uninstall-files clean-build deps-install tests
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -107,6 +111,13 @@ $(BENCH): $(BUILD)/tests/%: $(BUILD)/obj/tests/bench/%.o $(BUILD)/libksmscope.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -lxxhash -o $@)
 
+$(BUILD)/fuzz/obj/%.o: %.c | $(SKELETONS)
+	@mkdir -p $(@D)
+	$(call run,CC,$(CLANG) $(ALL_CFLAGS) -O1 $(FUZZFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c $< -o $@)
+
+$(FUZZ): $(FUZZ_OBJ)
+	$(call run,LINK,$(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer $(LDFLAGS) $^ $(LDLIBS) -ljansson -o $@)
+
 $(STUDY): $(BUILD)/obj/tests/study/study.o $(BUILD)/libksmscope.a
 	@mkdir -p $(@D)
 	$(call run,LINK,$(CC) $(SANFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@)
@@ -131,6 +142,10 @@ bench-run: deps-install
 # docs/metrics.md is what the program says of itself; tests/check_tree.sh holds it against that.
 metrics-doc: $(BUILD)/ksm-exporter
 	$(BUILD)/ksm-exporter --list-metrics > docs/metrics.md
+
+# SECONDS per target, all of them or TARGETS="a b"; what is found new and interesting stays in $(BUILD)/fuzz.
+fuzz-run: $(FUZZ)
+	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(SECONDS),60) tests/fuzz/fuzz.sh $(TARGETS)
 
 study-run: $(STUDY)
 	tests/study/study.sh $(BUILD)
@@ -191,4 +206,4 @@ uninstall-files:
 clean-build:
 	rm -rf build
 
--include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/fuzz/obj -name '*.d' 2>/dev/null)

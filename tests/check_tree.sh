@@ -9,10 +9,10 @@ cd "$top" || exit 1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# ours: the files of the project, without captured systems and expected outputs, which are as they were captured
+# ours: the files of the project, without captured systems, expected outputs and inputs of fuzzers, which are as they are
 ours() {
 	{ git ls-files 2>/dev/null || find . -type f -not -path './.git/*' -not -path './build/*' | sed 's|^\./||'; } |
-		grep -vE '^tests/(golden/systems/|.*\.expected$)' | while read -r file; do [ -f "$file" ] && echo "$file"; done
+		grep -vE '^tests/(golden/systems/|fuzz/(corpus|regressions)/|.*\.expected$)' | while read -r file; do [ -f "$file" ] && echo "$file"; done
 }
 
 # none NAME LIST: there is nothing in LIST

@@ -27,7 +27,7 @@ static void put_quantity(struct text *out, enum field f, struct quantity q)
 		return;
 	switch (fields[f].unit) {
 	case UNIT_CHOICE:
-		text_puts(out, fields[f].choices[(int)q.value]);
+		text_puts(out, field_choice(f, q.value));
 		break;
 	case UNIT_PER_SECOND:
 	case UNIT_RATIO:

@@ -12,7 +12,7 @@ static void number(struct json *j, const char *key, enum field f, double value)
 		json_bool(j, key, value != 0);
 		break;
 	case UNIT_CHOICE:
-		json_string(j, key, fields[f].choices[(int)value]);
+		json_string(j, key, field_choice(f, value));
 		break;
 	case UNIT_PER_SECOND:
 	case UNIT_RATIO:

@@ -76,8 +76,7 @@ bool quantity_uncertain(struct quantity q, double share)
 
 static struct brief brief_number(enum field f, double value)
 {
-	const struct field_info *info = &fields[f];
-	switch (info->unit) {
+	switch (fields[f].unit) {
 	case UNIT_BYTES:
 		return scaled(value, 1024, " KMGTPE");
 	case UNIT_PAGES:
@@ -91,7 +90,7 @@ static struct brief brief_number(enum field f, double value)
 	case UNIT_FLAG:
 		return made("%s", value ? "yes" : "no");
 	case UNIT_CHOICE:
-		return made("%s", info->choices[(int)value]);
+		return made("%s", field_choice(f, value));
 	default:
 		return f == PROC_PID || f == PROC_UID ? made("%.0f", value) : brief_count(value);
 	}

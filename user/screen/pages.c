@@ -108,7 +108,8 @@ static void value_line(struct page *p, const struct top_model *m, enum field f)
 	const struct missing *missing = q.known == KNOWN ? NULL : missing_of(m->sample, f);
 
 	put(span_first(span_after(line, 1), 15), ROLE_LABEL, fields[f].title);
-	bool whole = q.known == KNOWN && (fields[f].unit == UNIT_PAGES || fields[f].unit == UNIT_COUNT);
+	bool count = fields[f].unit == UNIT_PAGES || fields[f].unit == UNIT_COUNT;
+	bool whole = count && q.known == KNOWN && q.value >= 0 && q.value < 1e18;
 	put_right(span_first(span_after(line, 17), 12), q.known == KNOWN && q.value ? ROLE_STRONG : ROLE_DIM,
 		  whole ? show_count((uint64_t)q.value).text : brief_meter(f, q).text);
 	put(span_first(span_after(line, 31), 17), ROLE_DIM, brief_interval(f, q).text);

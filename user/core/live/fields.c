@@ -354,3 +354,12 @@ size_t field_list_parse(const char *list, enum field *ret, size_t count, size_t 
 		list += length + 1;
 	}
 }
+
+const char *field_choice(enum field f, double value)
+{
+	const char *const *choices = fields[f].choices;
+	for (int i = 0; choices[i]; i++)
+		if (value == i)
+			return choices[i];
+	return "?";
+}

@@ -167,6 +167,9 @@ static inline bool field_is_process(enum field f)
 	return f >= HOST_FIELDS;
 }
 
+/* The word for a value of a UNIT_CHOICE; "?" for a number that stands for none, as a strange recording may have. */
+const char *field_choice(enum field f, double value);
+
 /* Is it a text on the left of its column, and sorted from A to Z? */
 static inline bool field_is_text(enum field f)
 {
