@@ -14,7 +14,9 @@
 # What was found lies in $BUILD/fuzz/corpus/TARGET, an input that crashed in $BUILD/fuzz/crashes/TARGET: mend what it
 # shows, and keep it in tests/fuzz/regressions/TARGET.
 cd "$(dirname "$0")/../.." || exit 1
-export KSMSCOPE_BUILD=${KSMSCOPE_TOOLS:-${BUILD:-build}}
+# as make was told: its dependencies have names of files, not files
+made_in=${KSMSCOPE_TOOLS:-${BUILD:-build}}
+export KSMSCOPE_BUILD=$made_in
 . tests/lib.sh
 
 seconds=${FUZZ_SECONDS:-2}
@@ -93,7 +95,7 @@ keep() {
 	echo "$target: $(find "$kept" -type f | wc -l) inputs, $(du -sb --apparent-size "$kept" | cut -f 1) bytes"
 }
 
-if ! make -s -j"$(nproc)" BUILD="$build" "$fuzzer" >"$work/make.log" 2>&1; then
+if ! make -s -j"$(nproc)" BUILD="$made_in" "$made_in/fuzz/ksmscope-fuzz" >"$work/make.log" 2>&1; then
 	bail "$(grep -E 'error|\*\*\*' "$work/make.log" | head -n 3)"
 fi
 declare -A most

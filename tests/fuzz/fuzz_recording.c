@@ -132,22 +132,44 @@ static void check_again(const struct top_sample *sample, const struct top_order 
 	top_sample_free(&again);
 }
 
-/* A preamble, its length in one byte before it (0: the usual one), and a moment. */
+/* Two bytes of length and so many bytes; false where there are not as many. */
+static bool take_counted(struct fuzz_input *in, const uint8_t **ret, size_t *ret_length)
+{
+	size_t length = fuzz_byte(in);
+	length |= (size_t)fuzz_byte(in) << 8;
+	if (length > (size_t)(in->end - in->at))
+		return false;
+	*ret = in->at;
+	*ret_length = length;
+	in->at += length;
+	return true;
+}
+
+/* The preamble that an input begins with: facts come and go, and an input stays what it was. Length 0: the usual one. */
+static bool take_order(struct fuzz_input *in, struct top_order *ret)
+{
+	const uint8_t *preamble;
+	size_t length;
+
+	if (!take_counted(in, &preamble, &length))
+		return false;
+	if (length)
+		return !top_unpack_preamble(ret, preamble, length, NULL);
+	usual_order(ret);
+	return true;
+}
+
+/* A preamble and a moment. */
 void fuzz_moments(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = { data, data + size };
 	struct top_order order, usual;
 	struct top_sample sample = { 0 };
 	struct error err = { 0 };
-	size_t preamble = fuzz_byte(&in);
 
 	usual_order(&usual);
-	order = usual;
-	if (preamble > (size_t)(in.end - in.at))
+	if (!take_order(&in, &order))
 		return;
-	if (preamble && top_unpack_preamble(&order, in.at, preamble, &err))
-		return;
-	in.at += preamble;
 	if (!top_unpack(&sample, &order, in.at, (size_t)(in.end - in.at), &err))
 		check_again(&sample, &usual);
 	else
@@ -210,7 +232,7 @@ static void check_screens(const struct top_model *model, const struct history *h
 	}
 }
 
-/* Two moments, the length of the first in two bytes before it. */
+/* A preamble, and two moments. */
 void fuzz_replay(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = { data, data + size };
@@ -218,14 +240,13 @@ void fuzz_replay(const uint8_t *data, size_t size)
 	struct top_model model = { 0 };
 	struct top_track track = { 0 };
 	struct top_order order;
-	size_t first = fuzz_byte(&in);
+	const uint8_t *first;
+	size_t length;
 
-	first |= (size_t)fuzz_byte(&in) << 8;
-	if (first > (size_t)(in.end - in.at))
+	if (!take_order(&in, &order) || !take_counted(&in, &first, &length))
 		return;
-	usual_order(&order);
-	if (!top_unpack(&before, &order, in.at, first, NULL) &&
-	    !top_unpack(&now, &order, in.at + first, (size_t)(in.end - in.at) - first, NULL)) {
+	if (!top_unpack(&before, &order, first, length, NULL) &&
+	    !top_unpack(&now, &order, in.at, (size_t)(in.end - in.at), NULL)) {
 		struct history *history = history_new(1 << 16);
 		REQUIRE(history && !top_model_build(&model, &before, &now, &track));
 		history_add(history, &model);

@@ -36,7 +36,7 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "cgroups", fuzz_cgroups, 512 },
 	{ "recordings", fuzz_recordings, 4096 },
 	{ "moments", fuzz_moments, 4096 },
-	{ "replay", fuzz_replay, 4096 },
+	{ "replay", fuzz_replay, 6144 },
 	{ "journals", fuzz_journals, 2048 },
 	{ "advise_options", fuzz_advise_options, 512 },
 	{ "top_options", fuzz_top_options, 512 },

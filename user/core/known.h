@@ -39,6 +39,27 @@ static inline int64_t value_or(struct value v, int64_t otherwise)
 	return v.known == KNOWN ? v.number : otherwise;
 }
 
+/*
+ * The value in another unit, and two values together. A result that is no
+ * number of 64 bits is absent: no kernel says such a thing, a damaged capture
+ * may.
+ */
+static inline struct value value_times(struct value v, int64_t factor)
+{
+	if (is_known(v) && __builtin_mul_overflow(v.number, factor, &v.number))
+		return (struct value){ .known = ABSENT };
+	return v;
+}
+
+static inline struct value value_plus(struct value a, struct value b)
+{
+	if (!is_known(a) || !is_known(b))
+		return is_known(a) ? b : a;
+	if (__builtin_add_overflow(a.number, b.number, &a.number))
+		return (struct value){ .known = ABSENT };
+	return a;
+}
+
 /* "absent", "denied", "gone", "known", "not read"; static storage. */
 static inline const char *known_name(enum known known)
 {

@@ -130,7 +130,7 @@ static void take_meminfo(const struct sysroot *root, struct value *fact)
 	};
 	host_lines(root, "proc/meminfo", lines);
 	for (size_t i = 0; i < sizeof(kilobytes) / sizeof(kilobytes[0]); i++)
-		fact[kilobytes[i]].number *= 1024;
+		fact[kilobytes[i]] = value_times(fact[kilobytes[i]], 1024);
 }
 
 static void take_pressure(const struct sysroot *root, struct value *fact)

@@ -55,24 +55,15 @@ static bool is_process(const struct process_facts *p)
 
 static struct value pages_as_bytes(struct value pages, uint64_t page_bytes)
 {
-	pages.number *= (int64_t)page_bytes;
-	return pages;
-}
-
-static struct value sum(struct value a, struct value b)
-{
-	a.number += b.number;
-	return is_known(a) && is_known(b) ? a : is_known(a) ? b : a;
+	return value_times(pages, (int64_t)page_bytes);
 }
 
 /* /proc/PID/ksm_stat has the profit of one process since 6.4; from its parts it follows on any kernel. */
 static struct value profit(const struct process_facts *p, uint64_t page_bytes)
 {
 	struct value pages = p->ksm_zero_pages.known == ABSENT ? p->ksm_merging_pages
-							       : sum(p->ksm_merging_pages, p->ksm_zero_pages);
-	if (!is_known(pages) || !is_known(p->ksm_rmap_items))
-		return is_known(pages) ? p->ksm_rmap_items : pages;
-	return value_of(pages.number * (int64_t)page_bytes - p->ksm_rmap_items.number * RMAP_ITEM_BYTES);
+							       : value_plus(p->ksm_merging_pages, p->ksm_zero_pages);
+	return value_plus(pages_as_bytes(pages, page_bytes), value_times(p->ksm_rmap_items, -(int64_t)RMAP_ITEM_BYTES));
 }
 
 static void convert(struct top_task *t, const struct process_facts *p, uint64_t page_bytes)
@@ -82,7 +73,7 @@ static void convert(struct top_task *t, const struct process_facts *p, uint64_t 
 	t->start_ticks = p->start_ticks;
 	t->uid = p->uid;
 	memcpy(t->comm, p->comm, sizeof(t->comm));
-	struct value resident = sum(p->anon_pages, sum(p->file_pages, p->shmem_pages));
+	struct value resident = value_plus(p->anon_pages, value_plus(p->file_pages, p->shmem_pages));
 	task_set(t, TASK_ANON_BYTES, pages_as_bytes(p->anon_pages, page_bytes));
 	task_set(t, TASK_RSS_BYTES, pages_as_bytes(resident, page_bytes));
 	task_set(t, TASK_SWAP_BYTES, pages_as_bytes(p->swap_pages, page_bytes));
@@ -91,7 +82,7 @@ static void convert(struct top_task *t, const struct process_facts *p, uint64_t 
 	task_set(t, TASK_TRACKED_PAGES, p->ksm_rmap_items);
 	task_set(t, TASK_PROFIT_BYTES, profit(p, page_bytes));
 	task_set(t, TASK_MERGE_ANY, p->merge_any);
-	task_set(t, TASK_PAGE_FAULTS, sum(p->minor_faults, p->major_faults));
+	task_set(t, TASK_PAGE_FAULTS, value_plus(p->minor_faults, p->major_faults));
 }
 
 /* ---- remembering ---- */
@@ -178,8 +169,7 @@ static struct value read_huge(const struct sysroot *root, pid_t pid)
 
 	snprintf(path, sizeof(path), "proc/%d/smaps_rollup", pid);
 	host_lines(root, path, lines);
-	kilobytes.number *= 1024;
-	return unless_gone(root, pid, kilobytes);
+	return unless_gone(root, pid, value_times(kilobytes, 1024));
 }
 
 /* "ksm_mergeable: yes" of ksm_stat, since 6.18. */

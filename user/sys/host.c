@@ -93,15 +93,11 @@ void host_cpu_name(const struct sysroot *root, char *ret, size_t size)
 struct value host_task_cpu_ns(const struct sysroot *root, pid_t pid)
 {
 	char text[128];
-	struct value ticks;
 
 	if (pid > 0 && sysroot_read(root, text, sizeof(text), "proc/%d/schedstat", pid) == KNOWN &&
 	    isdigit((unsigned char)text[0]))
 		return value_of(strtoll(text, NULL, 10));
-	ticks = ksmd_cpu_ticks(root, pid);
-	if (is_known(ticks))
-		ticks.number *= 1000000000 / sysconf(_SC_CLK_TCK);
-	return ticks;
+	return value_times(ksmd_cpu_ticks(root, pid), 1000000000 / sysconf(_SC_CLK_TCK));
 }
 
 struct value host_own_cpu_ns(void)

@@ -267,10 +267,8 @@ void proc_machine(const struct sysroot *root, struct machine *ret)
 	ret->thp_mode = thp_mode(root);
 
 	enum known known = sysroot_read(root, text, sizeof(text), "proc/meminfo");
-	ret->total_bytes = field_number(text, "MemTotal", known);
-	ret->available_bytes = field_number(text, "MemAvailable", known);
-	ret->total_bytes.number *= 1024;
-	ret->available_bytes.number *= 1024;
+	ret->total_bytes = value_times(field_number(text, "MemTotal", known), 1024);
+	ret->available_bytes = value_times(field_number(text, "MemAvailable", known), 1024);
 }
 
 enum known proc_executable(const struct sysroot *root, pid_t pid, char *ret, size_t size)

@@ -46,9 +46,9 @@ static bool read_stat(const struct sysroot *root, pid_t pid, struct process_fact
 
 static struct value pages_after(const char *text, const char *name)
 {
-	struct value kilobytes = number_after(text, name, KNOWN);
-	kilobytes.number = kilobytes.number * 1024 / sysconf(_SC_PAGESIZE);
-	return kilobytes;
+	struct value bytes = value_times(number_after(text, name, KNOWN), 1024);
+	bytes.number /= sysconf(_SC_PAGESIZE);
+	return bytes;
 }
 
 static bool read_status(const struct sysroot *root, pid_t pid, struct process_facts *ret)

@@ -21,6 +21,9 @@
 /* Largest number of pages in one area; extents count pages in 32 bits. */
 #define AREA_MAX_PAGES (1ull << 31)
 
+/* No address space is larger (five levels of page tables): a longer mapping is none. */
+#define MAPPING_MAX_BYTES (1ull << 57)
+
 /* One mapping while its lines are read. */
 struct mapping {
 	uint64_t start, end, inode;
@@ -116,7 +119,8 @@ static bool start_mapping(const char *line, struct mapping *m)
 {
 	int at = 0;
 	uint64_t start, end, inode;
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %*x %*s %" SCNu64 " %n", &start, &end, &inode, &at) != 3 || !at)
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*4s %*x %*s %" SCNu64 " %n", &start, &end, &inode, &at) != 3 || !at ||
+	    start >= end || end - start > MAPPING_MAX_BYTES)
 		return false;
 	*m = (struct mapping){ .start = start, .end = end, .inode = inode, .open = true };
 	snprintf(m->name, sizeof(m->name), "%.*s", (int)strcspn(line + at, "\n"), line + at);

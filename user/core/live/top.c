@@ -183,7 +183,7 @@ const struct outcome *top_sample_outcomes(const struct top_sample *s, pid_t pid,
 	while (end < s->outcomes_count && s->outcomes[end].pid == pid)
 		end++;
 	*ret_count = end - first;
-	return s->outcomes + first;
+	return s->outcomes ? s->outcomes + first : NULL;
 }
 
 struct loss *top_sample_add_loss(struct top_sample *s)
