@@ -53,7 +53,7 @@ BENCH    := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/%)
 # Fuzzers of every parser, in one program: tests/fuzz/. clang has libFuzzer, so they are its objects throughout.
 FUZZ      := $(BUILD)/fuzz/ksmscope-fuzz
 FUZZ_OBJ  := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(wildcard tests/fuzz/*.c) $(ROOM_SRC))
-FUZZFLAGS := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow -fno-omit-frame-pointer
+FUZZFLAGS := -Wno-missing-field-initializers -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow -fno-omit-frame-pointer
 # The study of the estimator: its table is in docs/model-sampling.md.
 STUDY    := $(BUILD)/tests/study
 # Manual pages from docs/man/, completions from the programs' own option tables.

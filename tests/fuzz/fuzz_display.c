@@ -108,7 +108,7 @@ void fuzz_display(const uint8_t *data, size_t size)
 	view_init(&view);
 	while (in.at < in.end) {
 		press(&view, m, fuzz_byte(&in));
-		if ((in.end - in.at) % 4 == 0)
+		if ((in.end - in.at) % 16 == 0)
 			show(&view, m, width, height, ascii);
 	}
 	show(&view, m, width, height, ascii);
