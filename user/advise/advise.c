@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "advise/advise.h"
 
+#include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -9,14 +10,32 @@
 
 #include "base/units.h"
 #include "cli/progress.h"
+#include "core/huge/frontier.h"
 #include "core/judge/build.h"
+#include "core/judge/verdict.h"
 #include "core/trust/assign.h"
 #include "gather/calibration.h"
+#include "out/advise_huge.h"
 
 static void show_look(void *context, uint64_t done, uint64_t expected)
 {
 	progress_show(context, expected ? (double)done / expected : 0, "%s of about %s pages looked at",
 		      show_count(done).text, show_count(expected > done ? expected : done).text);
+}
+
+static int build(struct model *m, struct sample *s, const struct advise_options *o)
+{
+	const struct frontier_options frontier = { .calibration = s->calibration, .exchange_rate = o->exchange_rate };
+	int rc = model_build(m, s);
+
+	if (rc || s->reader == READER_NONE)
+		return rc;
+	if (huge_build(&m->huge, s, &frontier)) {
+		model_free(m);
+		return -ENOMEM;
+	}
+	verdict_add_huge(m);
+	return 0;
 }
 
 int advise_look(struct sample *s, struct model *m, const struct sysroot *root, const struct advise_options *o,
@@ -32,6 +51,7 @@ int advise_look(struct sample *s, struct model *m, const struct sysroot *root, c
 		.memory_bytes = o->memory_bytes,
 		.budget = o->budget,
 		.calibration = o->calibration || !root->live ? o->calibration : CALIBRATION_FILE,
+		.heat_seconds = o->heat_seconds,
 		.progress = show_look,
 		.context = &progress,
 		.stop = stop,
@@ -40,7 +60,7 @@ int advise_look(struct sample *s, struct model *m, const struct sysroot *root, c
 	progress_start(&progress);
 	int rc = gather_sample(s, root, &gather, ret_named_missing, err);
 	progress_end(&progress);
-	if (!rc && (trust_assign(s, &o->rules) || model_build(m, s)))
+	if (!rc && (trust_assign(s, &o->rules) || build(m, s, o)))
 		rc = fail(err, EXIT_FAILED, "out of memory counting %u frames: look at fewer processes at a time",
 			  frame_count(&s->frames));
 	if (rc)
@@ -61,7 +81,7 @@ static struct advise_style style_of(const struct advise_options *o)
 static int answer(const struct advise_options *o, const struct sample *s, const struct model *m,
 		  const struct applied *applied, struct error *err)
 {
-	const struct advice advice = { .sample = s, .model = m, .applied = applied };
+	const struct advice advice = { .sample = s, .model = m, .applied = applied, .ledger = o->ledger };
 	scoped_text struct text out = { 0 };
 
 	if (o->format == FORMAT_JSON) {
@@ -71,6 +91,23 @@ static int answer(const struct advise_options *o, const struct sample *s, const 
 		advise_text(&out, &advice, &style);
 	}
 	return text_write(&out, stdout, err);
+}
+
+/* The curve as a picture. Where there is none to be drawn, that is said and no file is made. */
+static int draw(const struct advise_options *o, const struct sample *s, const struct model *m, struct error *err)
+{
+	scoped_text struct text out = { 0 };
+
+	if (!m->huge || !m->huge->worth)
+		return fail(err, EXIT_FAILED, "--plot %s: no curve to draw: no huge page of the targets hides anything", o->plot);
+	huge_svg(&out, s, m->huge);
+	FILE *file = fopen(o->plot, "we");
+	if (!file)
+		return fail_errno(err, "create", o->plot, NULL);
+	int rc = text_write(&out, file, err);
+	if (fclose(file) && !rc)
+		rc = fail_errno(err, "write", o->plot, NULL);
+	return rc;
 }
 
 static int advise(const struct advise_options *o, const struct sysroot *root, const volatile sig_atomic_t *stop,
@@ -88,6 +125,8 @@ static int advise(const struct advise_options *o, const struct sysroot *root, co
 		rc = advise_apply(&applied, root, o, &s, &m, stop, err);
 	if (!rc && !o->dry_run)
 		rc = answer(o, &s, &m, applied.plan ? &applied : NULL, err);
+	if (!rc && o->plot)
+		rc = draw(o, &s, &m, err);
 	if (!rc && named_missing)
 		rc = fail(err, EXIT_FAILED, "not every process that was named could be looked at; the answer is about the others");
 	applied_free(&applied);

@@ -8,7 +8,6 @@
 #include "base/units.h"
 #include "cli/progress.h"
 #include "core/judge/build.h"
-#include "sys/split_probe.h"
 
 /* Where words about the plan go: beside the answer, never into a JSON document. */
 static FILE *words(const struct advise_options *o)
@@ -16,16 +15,14 @@ static FILE *words(const struct advise_options *o)
 	return o->format == FORMAT_JSON && !o->dry_run ? stderr : stdout;
 }
 
-static int make_plan(struct plan *ret, const struct sysroot *root, const struct advise_options *o,
-		     const struct sample *s, const struct model *m, struct error *err)
+static int make_plan(struct plan *ret, const struct advise_options *o, const struct sample *s,
+		     const struct model *m, struct error *err)
 {
-	const struct machine *machine = &s->machine;
-	struct value frees = split_frees_zero(root, machine->page_bytes, machine->pmd_bytes);
 	const struct plan_options options = {
 		.opt_in = o->opt_in ? OPT_IN_PROCESS : OPT_IN_MAPPINGS,
 		.ksmd_cpu = o->ksmd_cpu,
 		.cross_domains = o->cross_domains,
-		.split_frees_zero = value_or(frees, 0) == 1,
+		.split_frees_zero = value_or(s->machine.split_frees_zero, 0) == 1,
 	};
 
 	if (!is_known(s->engine.knob[KNOB_RUN]))
@@ -121,7 +118,7 @@ int advise_apply(struct applied *ret, const struct sysroot *root, const struct a
 	if (!plan)
 		return fail(err, EXIT_FAILED, "out of memory making the plan");
 	ret->plan = plan;
-	int rc = make_plan(plan, root, o, s, m, err);
+	int rc = make_plan(plan, o, s, m, err);
 	if (!rc) {
 		plan_text(&out, s, plan);
 		rc = text_write(&out, words(o), err);

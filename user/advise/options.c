@@ -62,6 +62,12 @@ static int check(const struct advise_options *o, struct error *err)
 		return fail(err, EXIT_USAGE, "--sample takes a share above 0 and at most 100%%");
 	if (o->has_memory && o->memory_bytes < SKETCH_MIN_BYTES)
 		return fail(err, EXIT_USAGE, "--memory: a table needs at least %zu KiB", SKETCH_MIN_BYTES >> 10);
+	if ((o->ledger || o->plot || o->heat_seconds > 0) && o->has_theta)
+		return fail(err, EXIT_USAGE, "--ledger, --heat and --plot look at every page: --sample does not go with them");
+	if (o->heat_seconds > 0 && (o->heat_seconds < 0.1 || o->heat_seconds > 3600))
+		return fail(err, EXIT_USAGE, "--heat takes a tenth of a second to an hour (3600 seconds)");
+	if (o->heat_seconds > 0 && o->sysroot)
+		return fail(err, EXIT_USAGE, "--heat watches this system, not a captured one (--sysroot)");
 	if (o->ksmd_cpu <= 0 || o->ksmd_cpu > 0.95)
 		return fail(err, EXIT_USAGE, "--cpu takes a share above 0 and at most 95%%");
 	return 0;
@@ -95,6 +101,13 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		  .string = &o->domains },
 		{ "sysroot", 0, "DIR", "a captured system instead of this one (DIR/proc, DIR/sys)",
 		  .string = &o->sysroot },
+		{ .name = "Huge pages" },
+		{ "ledger", 0, NULL, "a row per huge page: what it hides (looks at every page)", .flag = &o->ledger },
+		{ "heat", 0, "SECONDS", "watch so long how often each is accessed: clears the targets' accessed bits",
+		  .seconds = &o->heat_seconds },
+		{ "exchange-rate", 0, "RATE", "processor seconds per second that a GiB is worth (default: the curve's knee)",
+		  .ratio = &o->exchange_rate },
+		{ "plot", 0, "FILE", "bytes saved against slow-down, as a picture (SVG)", .string = &o->plot },
 		{ .name = "How to answer" },
 		{ "format", 'f', "FORM", "text or json (default text)", .choice = &o->format, .choices = formats },
 		{ "verbose", 'v', NULL, "all rows of each list", .flag = &o->verbose },
@@ -153,7 +166,7 @@ struct target advise_target(const struct advise_options *o)
 
 enum look_mode advise_look_mode(const struct advise_options *o)
 {
-	if (o->exact || o->apply)
+	if (o->exact || o->apply || o->ledger || o->plot || o->heat_seconds > 0)
 		return LOOK_EXACT;
 	return o->has_theta ? LOOK_SAMPLED : LOOK_AUTO;
 }

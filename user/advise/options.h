@@ -13,17 +13,17 @@ enum advise_format { FORMAT_TEXT, FORMAT_JSON };
 
 struct advise_options {
 	struct pid_option pids;
-	const char *comm, *cgroup, *vm, *sysroot, *state_dir, *budget_text, *domains;
+	const char *comm, *cgroup, *vm, *sysroot, *state_dir, *budget_text, *domains, *plot;
 	struct domain_rules rules;	/* what is in the file `domains` */
 	uint64_t uid;
-	double settle_seconds, for_seconds, ksmd_cpu, theta;
+	double settle_seconds, for_seconds, ksmd_cpu, theta, heat_seconds, exchange_rate;
 	struct budget budget;
 	uint64_t memory_bytes;
 	const char *calibration;	/* the file; NULL: the usual one, where there is one */
 	double calibrate_seconds;
 	int format, reader, opt_in;
 	bool has_uid, has_theta, has_memory, all, exact, apply, undo, dry_run, cross_domains, verbose, no_color;
-	bool calibrate, no_writes;
+	bool calibrate, no_writes, ledger;
 };
 
 /* Parse and check what belongs together. *ret is ready to be used when PARSED_GO comes back. */

@@ -28,6 +28,7 @@ enum frame_flags {
 	FRAME_UNREAD = 1 << 4,		/* contents could not be read: counts as unique */
 	FRAME_MULTI = 1 << 5,		/* met again through a second mapping */
 	FRAME_SELF = 1 << 6,		/* a process that maps it maps an equal, earlier frame too (tally) */
+	FRAME_REGION = 1 << 7,		/* of a huge page all of whose frames follow each other, met through one mapping */
 };
 
 enum extent_kind {

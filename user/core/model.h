@@ -118,6 +118,8 @@ struct exposure {
 	struct value available_bytes;
 };
 
+struct huge;
+
 struct model {
 	bool complete;			/* nothing is missing */
 	/*
@@ -160,7 +162,8 @@ struct model {
 	struct reason *reasons;
 	size_t reasons_count;
 	enum verdict_code verdict;
-	char verdict_text[320];
+	char verdict_text[480];
+	struct huge *huge;		/* what breaking huge pages costs and gives; NULL: not counted (huge/frontier.h) */
 };
 
 #endif

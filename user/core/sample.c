@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/estimate/sampled.h"
+#include "core/huge/heat.h"
 
 const char *area_class_name(enum area_class class)
 {
@@ -29,6 +30,7 @@ void sample_free(struct sample *s)
 	frame_table_free(&s->frames);
 	sampled_free(s->sampled);
 	free(s->calibration);
+	heat_facts_free(s->heat);
 	memset(s, 0, sizeof(*s));
 }
 

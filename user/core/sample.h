@@ -108,6 +108,7 @@ struct machine {
 	unsigned int nodes;
 	struct value total_bytes, available_bytes;
 	struct value thp_mode;		/* enum thp_mode */
+	struct value split_frees_zero;	/* 1: breaking a huge page frees its pages full of zeros (6.12) */
 };
 
 enum thp_mode {
@@ -124,6 +125,7 @@ struct engine {
 
 struct sampled;
 struct calibration;
+struct heat_facts;
 
 struct sample {
 	int64_t time_ns;		/* CLOCK_REALTIME at the start */
@@ -141,6 +143,7 @@ struct sample {
 	struct area *areas;		/* by task, ascending address */
 	size_t areas_count;
 	struct frame_table frames;
+	struct heat_facts *heat;	/* how often huge pages are accessed; NULL: nobody looked (huge/heat.h) */
 	struct sampled *sampled;	/* a look that sampled contents; NULL: every frame is in `frames` (sampled.h) */
 	struct calibration *calibration;	/* of this machine (huge/calibration.h); NULL: none that holds */
 	char *names;			/* NUL-terminated strings; offset 0 is "" */

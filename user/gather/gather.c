@@ -8,12 +8,14 @@
 
 #include "core/estimate/sampled.h"
 #include "gather/calibration.h"
+#include "gather/heat.h"
 #include "gather/look.h"
 #include "gather/sampling.h"
 #include "gather/targets.h"
 #include "sys/ksm_read.h"
 #include "sys/pagemap.h"
 #include "sys/proc.h"
+#include "sys/split_probe.h"
 
 static double seconds_of(clockid_t clock)
 {
@@ -56,12 +58,16 @@ static bool wants_sample(const struct sample *s, const struct sysroot *root, con
 	return o->mode == LOOK_SAMPLED || pages * s->machine.page_bytes > LOOK_EXACT_BYTES;
 }
 
-static int both_looks(struct look *look, double start, const struct gather_options *o, struct error *err)
+static int both_looks(struct look *look, struct sample *s, const struct sysroot *root, double start, const struct gather_options *o, struct error *err)
 {
 	int rc = look_first(look, err);
+	if (!rc && o->heat_seconds > 0)
+		rc = heat_watch(s, root, o, err);
 	if (rc || o->settle_seconds <= 0)
 		return rc;
 	wait_until(start + o->settle_seconds, o);
+	if (monotonic_seconds() - start > s->settle_seconds)
+		s->settle_seconds = monotonic_seconds() - start;
 	return look_again(look, err);
 }
 
@@ -71,7 +77,7 @@ static int look_exactly(struct sample *s, const struct sysroot *root, struct con
 	struct look *look = NULL;
 	int rc = look_begin(&look, s, root, content, o, err);
 	if (!rc)
-		rc = both_looks(look, start, o, err);
+		rc = both_looks(look, s, root, start, o, err);
 	look_end(look);
 	return rc;
 }
@@ -179,6 +185,8 @@ int gather_sample(struct sample *s, const struct sysroot *root, const struct gat
 	s->time_ns = now.tv_sec * 1000000000ll + now.tv_nsec;
 	s->settle_seconds = o->settle_seconds;
 	proc_machine(root, &s->machine);
+	if (root->live)
+		s->machine.split_frees_zero = split_frees_zero(root, s->machine.page_bytes, s->machine.pmd_bytes);
 	ksm_read(root, &s->engine);
 	note_engine(s);
 	if (o->calibration)

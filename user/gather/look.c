@@ -112,6 +112,15 @@ static int add_candidate(struct look *l, struct area *area, size_t i, uint32_t *
 	return 0;
 }
 
+/* Elsewhere than at a multiple of its size it is mapped page by page. */
+static void mark_region(struct look *l, size_t i, uint32_t first)
+{
+	if (chunk_address(&l->walk, i) % l->sample->machine.pmd_bytes)
+		return;
+	for (uint32_t frame = first; frame < first + l->walk.huge_pages; frame++)
+		frame_flags_of(&l->sample->frames)[frame] |= FRAME_REGION;
+}
+
 /* A huge page that is mapped whole. Its frames follow each other when all of them are new. */
 static int add_huge(struct look *l, struct area *area, size_t i, struct error *err)
 {
@@ -121,8 +130,10 @@ static int add_huge(struct look *l, struct area *area, size_t i, struct error *e
 	for (size_t k = i; !rc && k < i + l->walk.huge_pages; k++)
 		rc = add_candidate(l, area, k, &added, err);
 	uint32_t new_frames = frame_count(&l->sample->frames) - first;
-	if (!rc && new_frames == l->walk.huge_pages)
+	if (!rc && new_frames == l->walk.huge_pages) {
+		mark_region(l, i, first);
 		return remember(&l->huge, l->walk.chunk.pfns[i] / l->walk.huge_pages, first, err);
+	}
 	/* some were met through other mappings: the new ones are the rest, in order */
 	for (size_t k = i; !rc && new_frames && k < i + l->walk.huge_pages; k++)
 		if (met_before(l, k) == FRAME_NONE) {

@@ -37,6 +37,7 @@ struct gather_options {
 	enum look_mode mode;
 	double theta;			/* LOOK_SAMPLED: share of the contents to keep; 0: LOOK_THETA */
 	uint64_t memory_bytes;		/* for the table of a sample; 0: SKETCH_DEFAULT_BYTES */
+	double heat_seconds;		/* watch so long how often huge pages are accessed; 0: don't */
 	struct budget budget;		/* from the start of this process; zeroed: as fast as can be */
 	const struct pace *paced_by;	/* a pace that began before, and the bytes read at it so far; NULL: it begins here */
 	uint64_t paced_bytes;

@@ -23,6 +23,7 @@ struct advice {
 	const struct sample *sample;
 	const struct model *model;
 	const struct applied *applied;	/* NULL without --apply */
+	bool ledger;			/* one row per huge page */
 };
 
 void advise_json(struct text *out, const struct advice *advice);

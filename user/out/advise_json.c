@@ -6,6 +6,7 @@
 #include "core/judge/doctor.h"
 #include "core/judge/verdict.h"
 #include "out/advise.h"
+#include "out/advise_huge.h"
 #include "out/calibration.h"
 #include "out/json.h"
 
@@ -363,6 +364,7 @@ void advise_json(struct text *out, const struct advice *advice)
 		unknown_lists(&j);
 	else
 		lists(&j, s, m);
+	huge_json(&j, s, m->huge, advice->ledger);
 	engine(&j, s);
 	reasons(&j, m);
 	verdict(&j, m);

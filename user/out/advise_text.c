@@ -10,6 +10,7 @@
 #include "core/judge/doctor.h"
 #include "core/judge/verdict.h"
 #include "out/advise.h"
+#include "out/advise_huge.h"
 #include "out/calibration.h"
 
 #define BAR_CELLS 40
@@ -551,6 +552,7 @@ void advise_text(struct text *out, const struct advice *advice, const struct adv
 	}
 	if (contents)
 		domains(&r);
+	huge_text(out, advice->sample, r.model->huge, style, advice->ledger);
 	reasons(&r);
 	cost(&r);
 	calibrated(&r);

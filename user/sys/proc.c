@@ -2,6 +2,7 @@
 #include "sys/proc.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -281,4 +282,21 @@ enum known proc_executable(const struct sysroot *root, pid_t pid, char *ret, siz
 		return known_of_errno(errno);
 	ret[n] = '\0';
 	return (size_t)n < size - 1 ? KNOWN : DENIED;	/* what may have been cut off matches nothing */
+}
+
+bool proc_has_guest(const struct sysroot *root, pid_t pid)
+{
+	char path[64], link[32];
+	bool found = false;
+
+	snprintf(path, sizeof(path), "proc/%d/fd", pid);
+	DIR *dir = sysroot_dir(root, path);
+	for (struct dirent *entry; dir && !found && (entry = readdir(dir));) {
+		ssize_t length = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+		link[length > 0 ? length : 0] = '\0';
+		found = !strcmp(link, "anon_inode:kvm-vm");
+	}
+	if (dir)
+		closedir(dir);
+	return found;
 }

@@ -16,6 +16,13 @@ int proc_pids(const struct sysroot *root, pid_t **ret, size_t *ret_count, struct
  */
 enum known proc_task(const struct sysroot *root, pid_t pid, struct task *ret, struct sample *names);
 
+/*
+ * Does the process run a guest by KVM? Its page tables don't see then what the
+ * guest accesses. By its descriptors ("anon_inode:kvm-vm"); false where they
+ * can't be listed.
+ */
+bool proc_has_guest(const struct sysroot *root, pid_t pid);
+
 /* Does a process of this name run a QEMU guest? proc_task() says which. */
 bool proc_is_guest(const char *comm);
 

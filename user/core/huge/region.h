@@ -11,22 +11,18 @@
 #ifndef KSMSCOPE_CORE_HUGE_REGION_H
 #define KSMSCOPE_CORE_HUGE_REGION_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-#include "core/known.h"
+#include "core/sample.h"
 
 /*
  * How often a region is accessed, as far as looks at its accessed bit tell:
- * n looks of period τ, h of them found it accessed. Unknown heat counts as hot.
+ * `looks` of them, `hits` found it accessed. Unknown heat counts as hot.
  */
 struct heat {
 	enum known known;		/* KNOWN: the rest holds; else why nobody could look */
 	bool saturated;			/* every look found it accessed: per_second is a lower bound */
+	bool broken;			/* it is mapped page by page already: breaking it costs no speed */
 	uint32_t looks, hits;
-	double per_second;		/* −ln(1 − h/n)/τ; saturated: the same as low */
+	double per_second;		/* most likely; saturated: the same as low */
 	double low, high;		/* 95 % interval; high is infinite where saturated */
 };
 
@@ -50,8 +46,16 @@ struct region {
 	double attributed_frames;	/* its fair share of what breaking every region frees */
 	uint64_t benefit_bytes;		/* the same in bytes */
 	struct heat heat;
-	struct value cost_ppm;		/* of one CPU, while it stays broken; NOT_READ without a calibration */
+	double cost;			/* processor seconds per second while it stays broken; NAN: no calibration */
+	struct value cost_ppm;		/* the same as a share of the targets' processor time; NOT_READ without a calibration */
 	bool breaks_at_knee;		/* it lies before the knee of the frontier */
 };
+
+/*
+ * The regions of a sample whose frames were all looked at, by process and
+ * address, with their place and nothing else filled in. *ret is the caller's.
+ * 0 or -ENOMEM.
+ */
+int regions_list(const struct sample *sample, struct region **ret, size_t *ret_count);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/count/sharing.h"
 #include "core/count/tally.h"
 #include "core/estimate/build_sampled.h"
+#include "core/huge/frontier.h"
 #include "core/judge/doctor.h"
 #include "core/judge/verdict.h"
 #include "core/trust/assign.h"
@@ -315,5 +316,6 @@ void model_free(struct model *m)
 	free(m->by_domain);
 	free(m->domain_sharing);
 	free(m->reasons);
+	huge_free(m->huge);
 	memset(m, 0, sizeof(*m));
 }

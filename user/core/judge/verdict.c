@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/judge/verdict.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/units.h"
+#include "core/huge/frontier.h"
 
 /* Below a hundredth of the memory looked at, the trouble is not worth it. */
 #define LEAVE_SHARE 0.01
@@ -83,4 +86,36 @@ void verdict_give(struct model *m, const struct sample *s)
 		     m->frames.saved_now ? "; what is merged already stays" : "");
 	else
 		give_merge(m, s, all);
+}
+
+/* "0.8 %", or nothing where slow-downs are not known. */
+static const char *cost_text(const struct frontier_point *p, char ret[32])
+{
+	if (isnan(p->slowdown))
+		ret[0] = '\0';
+	else
+		snprintf(ret, 32, " for %.2g %%", p->slowdown * 100);
+	return ret;
+}
+
+void verdict_add_huge(struct model *m)
+{
+	const struct huge *h = m->huge;
+	size_t used = strlen(m->verdict_text), room = sizeof(m->verdict_text) - used;
+	char part[32], whole[32];
+
+	if (!h || !h->worth || m->verdict == VERDICT_CANNOT)
+		return;
+	const struct frontier_point *knee = &h->frontier[h->knee], *all = &h->frontier[h->worth];
+	cost_text(all, whole);
+	if (h->knee == h->worth)
+		snprintf(m->verdict_text + used, room, " Huge pages: break all %s that hide something, of %s, saving %s%s.",
+			 show_count(h->worth).text, show_count(h->count).text, show_bytes(all->saved_bytes).text, whole);
+	else if (!h->knee)
+		snprintf(m->verdict_text + used, room, " Huge pages: keep all %s; breaking %s saves %s%s.",
+			 show_count(h->count).text, show_count(h->worth).text, show_bytes(all->saved_bytes).text, whole);
+	else
+		snprintf(m->verdict_text + used, room, " Huge pages: break %s of %s, saving %s%s; breaking all saves %s%s.",
+			 show_count(knee->regions_broken).text, show_count(h->count).text,
+			 show_bytes(knee->saved_bytes).text, cost_text(knee, part), show_bytes(all->saved_bytes).text, whole);
 }

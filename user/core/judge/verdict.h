@@ -11,4 +11,7 @@ void verdict_give(struct model *model, const struct sample *sample);
 /* "merge", "merge-part", "leave", "cannot". */
 const char *verdict_name(enum verdict_code code);
 
+/* … and which of the huge pages to break, once the model's `huge` is there. */
+void verdict_add_huge(struct model *model);
+
 #endif

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "core/huge/heat.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define SHORTEST_SECONDS 1e-5
+#define BINS_PER_DECADE 4
+/* Rates below and above are out of reach of any looks. */
+#define LOWEST_RATE 1e-4
+#define HIGHEST_RATE 1e8
+#define BISECTIONS 60
+/* Half the 95 % quantile of χ² with one degree of freedom. */
+#define WILKS_DROP 1.9207
+
+const char *heat_source_name(enum heat_source source)
+{
+	static const char *const names[HEAT_SOURCES] = { "none", "page-tables", "damon", "referenced" };
+	return names[source];
+}
+
+size_t heat_bin(double exposure)
+{
+	if (!(exposure > 0))
+		return HEAT_BINS;
+	double bin = floor(log10(exposure / SHORTEST_SECONDS) * BINS_PER_DECADE);
+	return bin < 0 ? 0 : bin < HEAT_BINS - 1 ? (size_t)bin : HEAT_BINS - 1;
+}
+
+static double log_likelihood(const struct heat_looks *looks, const struct heat_hits *hits, double rate)
+{
+	double sum = 0;
+	for (size_t b = 0; b < HEAT_BINS; b++) {
+		if (!looks->count[b])
+			continue;
+		double x = looks->seconds[b] / looks->count[b], h = hits->hits[b];
+		sum -= rate * x * (looks->count[b] - h);
+		if (h)
+			sum += h * log(-expm1(-rate * x));
+	}
+	return sum;
+}
+
+/* Its derivative: falls as the rate grows. */
+static double score(const struct heat_looks *looks, const struct heat_hits *hits, double rate)
+{
+	double sum = 0;
+	for (size_t b = 0; b < HEAT_BINS; b++) {
+		if (!looks->count[b])
+			continue;
+		double x = looks->seconds[b] / looks->count[b], h = hits->hits[b];
+		sum += h * x / expm1(rate * x) - (looks->count[b] - h) * x;
+	}
+	return sum;
+}
+
+static double most_likely(const struct heat_looks *looks, const struct heat_hits *hits)
+{
+	double low = log(LOWEST_RATE), high = log(HIGHEST_RATE);
+	for (int i = 0; i < BISECTIONS; i++) {
+		double middle = (low + high) / 2;
+		if (score(looks, hits, exp(middle)) > 0)
+			low = middle;
+		else
+			high = middle;
+	}
+	return exp(low);
+}
+
+/* Between `inside`, which is likely enough, and `outside`, which is not: the border. */
+static double border(const struct heat_looks *looks, const struct heat_hits *hits, double least, double inside,
+		     double outside)
+{
+	double in = log(inside), out = log(outside);
+	for (int i = 0; i < BISECTIONS; i++) {
+		double middle = (in + out) / 2;
+		if (log_likelihood(looks, hits, exp(middle)) >= least)
+			in = middle;
+		else
+			out = middle;
+	}
+	return exp(in);
+}
+
+static void fill_rate(struct heat *ret, const struct heat_looks *looks, const struct heat_hits *hits)
+{
+	/* h = 0: the likelihood is greatest at no rate at all; h = n: at an infinite one; both are 1 there */
+	bool none = !ret->hits, all = ret->hits == ret->looks;
+	double rate = none ? LOWEST_RATE : all ? HIGHEST_RATE : most_likely(looks, hits);
+	double least = (none || all ? 0 : log_likelihood(looks, hits, rate)) - WILKS_DROP;
+
+	ret->saturated = all;
+	ret->low = none ? 0 : border(looks, hits, least, rate, LOWEST_RATE);
+	ret->high = all ? INFINITY : border(looks, hits, least, rate, HIGHEST_RATE);
+	ret->per_second = none ? 0 : all ? ret->low : rate;
+}
+
+struct heat heat_estimate(const struct heat_looks *looks, const struct heat_hits *hits)
+{
+	struct heat ret = { 0 };
+
+	for (size_t b = 0; b < HEAT_BINS; b++) {
+		ret.looks += looks->count[b];
+		ret.hits += hits->hits[b];
+	}
+	ret.broken = hits->broken > ret.looks / 2;
+	ret.known = !ret.looks ? NOT_READ : hits->unseen > ret.looks / 2 ? GONE : KNOWN;
+	if (ret.known == KNOWN)
+		fill_rate(&ret, looks, hits);
+	return ret;
+}
+
+struct heat_facts *heat_facts_new(size_t tasks, size_t regions)
+{
+	struct heat_facts *f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->tasks = calloc(tasks + 1, sizeof(*f->tasks));
+	f->hits = calloc(regions + 1, sizeof(*f->hits));
+	f->tasks_count = tasks;
+	f->regions = regions;
+	if (f->tasks && f->hits)
+		return f;
+	heat_facts_free(f);
+	return NULL;
+}
+
+void heat_facts_free(struct heat_facts *f)
+{
+	if (!f)
+		return;
+	free(f->tasks);
+	free(f->hits);
+	free(f);
+}
+
+/* From processor seconds of the target to seconds of the clock. */
+static struct heat per_wall_second(struct heat heat, double share)
+{
+	heat.per_second *= share;
+	heat.low *= share;
+	heat.high = heat.saturated ? INFINITY : heat.high * share;
+	return heat;
+}
+
+/* A process that did not run accessed nothing, as long as we looked. */
+static struct heat heat_asleep(double seconds)
+{
+	return (struct heat){ .known = KNOWN, .high = WILKS_DROP / seconds };
+}
+
+void heat_fill(const struct sample *s, struct region *regions, size_t count)
+{
+	const struct heat_facts *f = s->heat;
+
+	if (!f || f->regions != count || f->seconds <= 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct heat_task *t = &f->tasks[regions[i].task];
+		if (t->known != KNOWN)
+			regions[i].heat = (struct heat){ .known = t->known };
+		else if (t->cpu_seconds <= 0)
+			regions[i].heat = heat_asleep(f->seconds);
+		else
+			regions[i].heat = per_wall_second(heat_estimate(&t->looks, &f->hits[i]),
+							  t->cpu_seconds / f->seconds);
+	}
+}
+
+double heat_utilization(const struct sample *s)
+{
+	double sum = 0;
+	for (size_t i = 0; s->heat && s->heat->seconds > 0 && i < s->heat->tasks_count; i++)
+		sum += s->heat->tasks[i].cpu_seconds;
+	return sum > 0 ? sum / s->heat->seconds : 0;
+}

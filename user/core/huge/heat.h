@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Heat: how often a huge page is accessed, from looks at whether it was.
+ *
+ * Accesses are taken for a Poisson process of rate λ per second of the
+ * target's own processor time: a look with exposure x finds the page accessed
+ * with probability 1 − exp(−λx). With n looks of one exposure, h of which find
+ * it accessed, the most likely λ is −ln(1 − h/n)/x; with several exposures it
+ * is the root of Σ_hit x/(exp(λx) − 1) = Σ_miss x. The interval holds the λ
+ * whose log-likelihood is within 1.92 of that (Wilks 1938: χ² with one degree
+ * of freedom, 95 %). Time in which the target does not run tells nothing,
+ * hence processor time; short exposures tell fast pages apart, long ones slow.
+ *
+ * It does not know accesses that set no bit: those of a guest by its own page
+ * tables (KVM), of the kernel by its direct map, and of translations that
+ * stayed in the TLB. So a rate is a lower bound, but for the first two, which
+ * make the heat unknown.
+ */
+#ifndef KSMSCOPE_CORE_HUGE_HEAT_H
+#define KSMSCOPE_CORE_HUGE_HEAT_H
+
+#include "core/huge/region.h"
+
+enum heat_source {
+	HEAT_NOT_LOOKED,	/* nobody asked */
+	HEAT_PAGE_TABLES,	/* accessed bits, by BPF */
+	HEAT_DAMON,		/* the events of a DAMON that runs already */
+	HEAT_REFERENCED,	/* smaps: a whole mapping at a time */
+	HEAT_SOURCES
+};
+
+/* "none", "page-tables", "damon", "referenced". */
+const char *heat_source_name(enum heat_source source);
+
+/* Looks are gathered by exposure, four bins to a factor of ten, from 10 µs on. */
+#define HEAT_BINS 32
+
+/* The looks at one process. */
+struct heat_looks {
+	uint32_t count[HEAT_BINS];
+	double seconds[HEAT_BINS];	/* exposures, added up */
+};
+
+/* What they found of one region. */
+struct heat_hits {
+	uint16_t hits[HEAT_BINS];
+	uint16_t unseen;		/* looks at which there was nothing to be seen */
+	uint16_t broken;		/* looks at which it was mapped page by page */
+};
+
+/* A look whose exposure is nought tells nothing: HEAT_BINS. */
+size_t heat_bin(double exposure_seconds);
+
+/*
+ * Per second of processor time. No look that tells anything: NOT_READ. Nothing
+ * to be seen at most looks: GONE.
+ */
+struct heat heat_estimate(const struct heat_looks *looks, const struct heat_hits *hits);
+
+/* What was observed of one process. */
+struct heat_task {
+	struct heat_looks looks;
+	double cpu_seconds;		/* that it ran during the observation */
+	enum known known;		/* else why nothing is known of its pages */
+	const char *why;		/* static; NULL while KNOWN */
+};
+
+/* What looking at heat brought. */
+struct heat_facts {
+	enum heat_source source;
+	char why[160];			/* why not a better source; "" for the best */
+	double seconds;			/* of the observation */
+	double cpu_seconds;		/* that it took of us, the clearing of bits included */
+	uint32_t looks;			/* each of which cleared the accessed bits of all targets */
+	bool flushed;			/* translations were flushed as well: no access is missed by the TLB */
+	struct heat_task *tasks;	/* one per sample.tasks */
+	size_t tasks_count;
+	struct heat_hits *hits;		/* one per region, in the order of regions_list() */
+	size_t regions;
+};
+
+/* Zeroed, for so many; NULL when memory is out. */
+struct heat_facts *heat_facts_new(size_t tasks, size_t regions);
+void heat_facts_free(struct heat_facts *facts);
+
+/*
+ * Fill in the regions' heat, as accesses per second of wall time. Does nothing
+ * where the sample has no heat, or of other regions.
+ */
+void heat_fill(const struct sample *sample, struct region *regions, size_t count);
+
+/* Processor seconds per second that the targets use; 0 where nobody looked. */
+double heat_utilization(const struct sample *sample);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What broken huge pages cost the targets, as a share of their own processor
+ * time: accesses that miss the TLB, writes to merged pages, and the breaking
+ * and rebuilding itself.
+ *
+ * Accesses: a_r per processor second of region r cost Δw(W) each, the
+ * calibrated extra time of a random access with base pages in a working set
+ * W. Of a spread-out set of regions W is their size times (Σa)² / Σa², the
+ * number of equally hot regions that it is like (Hill 1973, order 2).
+ *
+ * Where looks saturated or there were none, a_r is not known. All accesses
+ * together are at most what a processor makes that does nothing else, 1/t(W)
+ * with t the calibrated time with huge pages: regions of unknown heat share
+ * what known ones leave of that. It is a bound, and says so by being one: a
+ * program that does anything but access memory is slowed down by less.
+ */
+#ifndef KSMSCOPE_CORE_HUGE_SLOWDOWN_H
+#define KSMSCOPE_CORE_HUGE_SLOWDOWN_H
+
+#include "core/huge/calibration.h"
+#include "core/huge/region.h"
+
+struct slowdown {
+	const struct calibration *calibration;
+	uint64_t region_bytes;
+	double utilization;		/* processor seconds per second; 0: unknown */
+	double settle_seconds;		/* distance of the two looks; 0: one look, writes are not known */
+	double life_seconds;
+	double unknown_rate;		/* a_r of a region of unknown heat */
+	/* of the regions broken so far */
+	double accesses, squares;	/* Σa, Σa² */
+	double others;			/* of the rest of the bill: share of processor time */
+	bool beyond;
+};
+
+/* Work out what unknown heat stands for. All else is filled in by the caller. */
+void slowdown_begin(struct slowdown *s, const struct region *regions, size_t count);
+
+/* Accesses of a region per processor second of the targets. */
+double slowdown_rate(const struct slowdown *s, const struct region *region);
+
+/* Share of processor time that breaking it costs when the working set is `bytes`; NAN without a calibration. */
+double slowdown_of_region(struct slowdown *s, const struct region *region, uint64_t bytes);
+
+/* Break it too. The slow-down of all that are broken so far; NAN without a calibration. */
+double slowdown_add(struct slowdown *s, const struct region *region);
+
+/* The working set of regions with these sums, in bytes. */
+uint64_t slowdown_working_set(const struct slowdown *s, double accesses, double squares);
+
+#endif

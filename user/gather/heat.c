@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Clear the accessed bits, let the targets run, see which are set. Exposures
+ * climb a ladder from next to nothing to a sixteenth of the time, again and
+ * again, so that fast pages and slow ones both find a step that tells them
+ * apart.
+ */
+#include "gather/heat.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/huge/heat.h"
+#include "probe/attach.h"
+#include "probe/heat.h"
+#include "sys/clear_refs.h"
+#include "sys/proc.h"
+
+#define SHORTEST_SECONDS 3e-4
+#define LONGEST_SHARE (1.0 / 16)
+#define STEP 3.1622776601683795		/* half a factor of ten */
+/* A look is at an exposure of at least so many times what clearing and reading take. */
+#define EXPOSURE_OF_COST 2
+
+struct watched {
+	uint32_t task;			/* index into sample.tasks */
+	pid_t pid;
+	int clear;			/* /proc/PID/clear_refs; negative: not watched (any more) */
+	clockid_t clock;		/* its processor time */
+	size_t first, count;		/* of the regions */
+	double begun, cleared;		/* that clock, at first and when its bits were cleared */
+};
+
+struct watch {
+	struct heat_facts *facts;
+	struct heat_probe *probe;
+	const volatile sig_atomic_t *stop;
+	struct watched *tasks;
+	size_t tasks_count;
+	uint64_t *addresses;		/* one per region */
+	uint8_t *states;
+	bool flush;
+	double cost;			/* seconds that the last clearing and reading took */
+};
+
+static double clock_seconds(clockid_t clock)
+{
+	struct timespec now;
+	return clock_gettime(clock, &now) ? 0 : now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+static bool stopped(const struct watch *w)
+{
+	return w->stop && *w->stop;
+}
+
+static void sleep_until(const struct watch *w, double deadline)
+{
+	for (double left; !stopped(w) && (left = deadline - clock_seconds(CLOCK_MONOTONIC)) > 0;) {
+		struct timespec slice = { .tv_nsec = (left < 0.05 ? left : 0.05) * 1e9 };
+		nanosleep(&slice, NULL);
+	}
+}
+
+static void give_up(struct watch *w, struct watched *t, enum known known, const char *why)
+{
+	w->facts->tasks[t->task].known = known;
+	w->facts->tasks[t->task].why = why;
+	if (t->clear >= 0)
+		close(t->clear);
+	t->clear = -1;
+}
+
+static void clear_one(struct watch *w, struct watched *t)
+{
+	double before = clock_seconds(t->clock);
+	enum known known = clear_refs(t->clear, w->flush);
+
+	if (known != KNOWN)
+		give_up(w, t, known, known == GONE ? "it ended while we looked" : "its accessed bits may not be cleared");
+	else	/* translations are flushed at the end, bits are cleared all along */
+		t->cleared = w->flush ? clock_seconds(t->clock) : (before + clock_seconds(t->clock)) / 2;
+}
+
+static void note(struct heat_hits *hits, uint8_t state, size_t bin)
+{
+	hits->hits[bin] += state == HEAT_ACCESSED;
+	hits->unseen += state == HEAT_UNSEEN;
+	hits->broken += state == HEAT_BROKEN;
+}
+
+static int look_at(struct watch *w, struct watched *t, struct error *err)
+{
+	struct heat_looks *looks = &w->facts->tasks[t->task].looks;
+	double before = clock_seconds(t->clock);
+	int rc = heat_look(w->probe, t->pid, w->addresses + t->first, t->count, w->states, err);
+	double after = clock_seconds(t->clock), exposure = (before + after) / 2 - t->cleared;
+	size_t bin = after > 0 ? heat_bin(exposure) : HEAT_BINS;
+
+	if (after > 0)
+		w->facts->tasks[t->task].cpu_seconds = after - t->begun;
+	if (rc || bin == HEAT_BINS || looks->count[bin] == UINT16_MAX)
+		return rc;
+	looks->count[bin]++;
+	looks->seconds[bin] += exposure;
+	for (size_t i = 0; i < t->count; i++)
+		note(&w->facts->hits[t->first + i], w->states[i], bin);
+	return 0;
+}
+
+/* All targets: clear, wait, look. */
+static int look_once(struct watch *w, double exposure, struct error *err)
+{
+	double start = clock_seconds(CLOCK_MONOTONIC);
+	int rc = 0;
+
+	for (size_t i = 0; i < w->tasks_count; i++)
+		if (w->tasks[i].clear >= 0)
+			clear_one(w, &w->tasks[i]);
+	double cleared = clock_seconds(CLOCK_MONOTONIC);
+	sleep_until(w, cleared + exposure);
+	double woken = clock_seconds(CLOCK_MONOTONIC);
+	for (size_t i = 0; !rc && i < w->tasks_count; i++)
+		if (w->tasks[i].clear >= 0)
+			rc = look_at(w, &w->tasks[i], err);
+	w->cost = cleared - start + clock_seconds(CLOCK_MONOTONIC) - woken;
+	w->facts->looks++;
+	return rc;
+}
+
+/* After the longest comes none at all: what passes between clearing and reading. */
+static double next_exposure(const struct watch *w, double last, double longest)
+{
+	double least = fmax(SHORTEST_SECONDS, EXPOSURE_OF_COST * w->cost);
+
+	if (last * STEP > longest)
+		return 0;
+	return last * STEP < least ? least : last * STEP;
+}
+
+static int look_for(struct watch *w, double seconds, struct error *err)
+{
+	double start = clock_seconds(CLOCK_MONOTONIC), longest = seconds * LONGEST_SHARE, exposure = 0;
+	int rc = 0;
+
+	while (!rc && !stopped(w) && clock_seconds(CLOCK_MONOTONIC) + exposure < start + seconds) {
+		exposure = next_exposure(w, exposure, longest);
+		rc = look_once(w, exposure, err);
+	}
+	w->facts->seconds = clock_seconds(CLOCK_MONOTONIC) - start;
+	return stopped(w) ? fail(err, EXIT_FAILED, "interrupted; nothing was changed but accessed bits") : rc;
+}
+
+/* Regions come by process: one entry for each run of them. */
+static void watch_task(struct watch *w, const struct sysroot *root, const struct region *r, size_t i)
+{
+	struct watched *t = &w->tasks[w->tasks_count++];
+
+	*t = (struct watched){ .task = r->task, .pid = r->pid, .first = i, .clear = -1 };
+	w->facts->tasks[r->task].known = KNOWN;
+	if (proc_has_guest(root, r->pid))
+		give_up(w, t, ABSENT, "its guest's accesses are not in its own page tables");
+	else if ((t->clear = clear_refs_open(root, r->pid)) < 0)
+		give_up(w, t, known_of_errno(-t->clear), "its accessed bits may not be cleared");
+	else if (clock_getcpuclockid(r->pid, &t->clock))
+		give_up(w, t, GONE, "it ended before we looked");
+	else
+		t->begun = clock_seconds(t->clock);
+}
+
+static int watch_begin(struct watch *w, struct sample *s, const struct sysroot *root, const struct region *regions,
+		       size_t count, struct error *err)
+{
+	w->facts = s->heat = heat_facts_new(s->tasks_count, count);
+	w->tasks = calloc(s->tasks_count + 1, sizeof(*w->tasks));
+	w->addresses = calloc(count + 1, sizeof(*w->addresses));
+	w->states = calloc(count + 1, sizeof(*w->states));
+	if (!w->facts || !w->tasks || !w->addresses || !w->states)
+		return fail(err, EXIT_FAILED, "out of memory: look at fewer processes at a time");
+	for (size_t i = 0; i < count; i++) {
+		if (!w->tasks_count || w->tasks[w->tasks_count - 1].task != regions[i].task)
+			watch_task(w, root, &regions[i], i);
+		w->tasks[w->tasks_count - 1].count++;
+		w->addresses[i] = regions[i].address;
+	}
+	w->facts->flushed = w->flush = clear_refs_can_flush(root, s->machine.page_bytes);
+	return 0;
+}
+
+static void watch_end(struct watch *w)
+{
+	for (size_t i = 0; i < w->tasks_count; i++)
+		if (w->tasks[i].clear >= 0)
+			close(w->tasks[i].clear);
+	heat_close(w->probe);
+	free(w->tasks);
+	free(w->addresses);
+	free(w->states);
+}
+
+static int watch_regions(struct watch *w, struct sample *s, const struct sysroot *root,
+			 const struct region *regions, size_t count, double seconds, struct error *err)
+{
+	struct error why = { 0 };
+	int rc = watch_begin(w, s, root, regions, count, err);
+
+	if (rc)
+		return rc;
+	if (heat_open(&w->probe, root, &why)) {
+		sample_lacks(s, "heat", attach_known(&why), "%s", why.text);
+		return 0;
+	}
+	w->facts->source = HEAT_PAGE_TABLES;
+	double begun = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
+	rc = look_for(w, seconds, err);
+	w->facts->cpu_seconds = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - begun;
+	return rc;
+}
+
+int heat_watch(struct sample *s, const struct sysroot *root, const struct gather_options *o, struct error *err)
+{
+	struct watch w = { .stop = o->stop };
+	struct region *regions;
+	size_t count;
+
+	if (regions_list(s, &regions, &count))
+		return fail(err, EXIT_FAILED, "out of memory: look at fewer processes at a time");
+	int rc = count ? watch_regions(&w, s, root, regions, count, o->heat_seconds, err) : 0;
+	watch_end(&w);
+	free(regions);
+	return rc;
+}
