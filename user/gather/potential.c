@@ -3,85 +3,209 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "base/units.h"
-#include "core/judge/build.h"
-#include "core/trust/assign.h"
-#include "gather/gather.h"
+#include "base/text.h"
+#include "gather/sweep.h"
 
-/* Of one CPU, on the average. */
-#define SHARE_OF_CPU 0.005
-#define SOONEST_NS (30 * 1000000000ll)
+/* After a failure, again so much later. */
+#define RETRY_NS (60 * 1000000000ll)
+/* Progress is told in steps of so many hundredths of a per cent. */
+#define PROGRESS_STEP 50
 
-/* What the child writes: one of these for the host (pid 0), then one per process, ascending. */
-struct measured {
+/* What the child says. Each message is a struct message and what it announces. */
+enum message_kind { MESSAGE_PROGRESS, MESSAGE_PASS, MESSAGE_FAILURE };
+
+struct message {
+	uint32_t kind, length;		/* of what follows */
+};
+
+/* MESSAGE_PASS: one of these, then so many holdings, each with its name behind it. */
+struct pass_told {
+	uint32_t passes, holdings;
+	int64_t nanoseconds, clock_ns;
+	bool settled;
+};
+
+/* In bytes and milliseconds. */
+struct holding {
+	uint32_t kind;			/* enum holder_kind */
+	uint32_t name_length;
 	pid_t pid;
+	uid_t uid;
 	uint64_t start_ticks;
-	int64_t bytes;
+	int64_t potential[3], young[3], half_life[3];	/* value, low, high */
+	int64_t marginal;
+	bool settled, stays;		/* are `young`, `half_life` known? */
 };
 
 struct potential {
 	const struct sysroot *root;
-	const struct domain_rules *domains;
-	pid_t child;			/* 0: no look is under way */
+	struct potential_options options;
+	pid_t child;			/* 0: none */
 	int pipe;
 	char *incoming;
 	size_t incoming_length, incoming_room;
-	struct measured *list;		/* the last whole measurement; NULL: none yet */
-	size_t count;
-	int64_t next_ns;		/* CLOCK_MONOTONIC: when to look again */
-	bool failed;
+	struct pass_told pass;		/* passes 0: none yet */
+	char *holdings;			/* of it: holdings and names, as they came */
+	size_t holdings_length;
+	struct holding *processes;	/* of it, ascending pid */
+	size_t processes_count;
+	int64_t share;			/* of the present pass, hundredths of a per cent */
+	int64_t next_ns;		/* CLOCK_MONOTONIC: not before that is a child begun */
+	char failure[160];		/* why the last child ended; "": it did not */
 };
 
-struct potential *potential_open(const struct sysroot *root, const struct domain_rules *domains)
+struct potential *potential_open_with(const struct sysroot *root, const struct potential_options *options)
 {
 	struct potential *p = calloc(1, sizeof(*p));
 	if (p) {
 		p->root = root;
-		p->domains = domains;
+		p->options = *options;
 		p->pipe = -1;
+		if (!(p->options.budget.cpu > 0) && !(p->options.budget.bytes_per_second > 0))
+			p->options.budget.cpu = SWEEP_CPU;
 	}
 	return p;
 }
 
+struct potential *potential_open(const struct sysroot *root, const struct domain_rules *domains)
+{
+	return potential_open_with(root, &(struct potential_options){ .domains = domains,
+								      .burst_seconds = POTENTIAL_BURST_SECONDS });
+}
+
 /* ---- the child ---- */
 
-static bool put(int fd, pid_t pid, uint64_t start_ticks, double bytes)
+struct teller {
+	int fd;
+	int64_t told_share;
+};
+
+static void tell(const struct teller *t, enum message_kind kind, const void *bytes, size_t length)
 {
-	struct measured m = { .pid = pid, .start_ticks = start_ticks, .bytes = (int64_t)bytes };
-	return write(fd, &m, sizeof(m)) == sizeof(m);
+	struct message head = { .kind = kind, .length = (uint32_t)length };
+	const struct {
+		const char *bytes;
+		size_t length;
+	} parts[] = { { (const char *)&head, sizeof(head) }, { bytes, length } };
+
+	for (size_t i = 0; i < 2; i++)
+		for (size_t done = 0; done < parts[i].length;) {
+			ssize_t n = write(t->fd, parts[i].bytes + done, parts[i].length - done);
+			if (n < 0 && errno != EINTR)
+				_exit(EXIT_FAILED);	/* nobody listens any more */
+			done += n > 0 ? (size_t)n : 0;
+		}
 }
 
-static bool measure(const struct sysroot *root, const struct domain_rules *domains, int fd)
+static void tell_progress(void *context, uint64_t done, uint64_t expected)
 {
-	const struct gather_options options = { .target.all = true };
-	struct sample s;
-	struct model m;
-	bool named_missing;
+	struct teller *t = context;
+	int64_t share = expected ? (int64_t)(10000.0 * (double)done / (double)expected) : 0;
 
-	if (gather_sample(&s, root, &options, &named_missing, NULL) || trust_assign(&s, domains) || model_build(&m, &s))
-		return false;
-	double page = s.machine.page_bytes;
-	bool written = put(fd, 0, 0, m.duplicates.mergeable * page);
-	for (size_t i = 0; written && i < s.tasks_count; i++)
-		written = put(fd, s.tasks[i].pid, s.tasks[i].start_ticks, m.processes[i].attributed_frames * page);
-	return written;
+	share = share < 10000 ? share : 9999;
+	if (share >= t->told_share && share < t->told_share + PROGRESS_STEP)
+		return;
+	t->told_share = share;
+	tell(t, MESSAGE_PROGRESS, &share, sizeof(share));
 }
 
-static _Noreturn void child_main(const struct sysroot *root, const struct domain_rules *domains, int fd)
+static int64_t whole(double value, double scale)
 {
+	double scaled = value * scale;
+	return !(scaled < 9e18) ? INT64_MAX : llround(scaled);
+}
+
+static void whole_estimate(int64_t ret[3], double value, double low, double high, double scale)
+{
+	ret[0] = isinf(value) ? whole(low, scale) : whole(value, scale);
+	ret[1] = whole(low, scale);
+	ret[2] = whole(high, scale);
+}
+
+static void append_holding(struct text *out, const struct sweep_pass *pass, const struct holder *h)
+{
+	const struct sample *s = pass->sample;
+	double page = (double)s->machine.page_bytes;
+	size_t length;
+	const char *name = holder_name(h, s, &length);
+	struct holding told = { .kind = h->kind, .name_length = (uint32_t)length, .marginal = whole(h->marginal.value, page),
+				.settled = pass->holders->settled, .stays = h->stays.known };
+
+	if (h->kind == HOLDER_PROCESS) {
+		told.pid = s->tasks[h->task].pid;
+		told.start_ticks = s->tasks[h->task].start_ticks;
+		told.name_length = 0;
+	}
+	if (h->kind == HOLDER_UID)
+		told.uid = s->tasks[h->task].uid;
+	whole_estimate(told.potential, h->potential.value, h->potential.low, h->potential.high, page);
+	whole_estimate(told.young, h->young.value, h->young.low, h->young.high, page);
+	whole_estimate(told.half_life, h->stays.half_life, h->stays.half_life_low, h->stays.half_life_high, 1e3);
+	text_add(out, (const char *)&told, sizeof(told));
+	text_add(out, name, told.name_length);
+}
+
+static void tell_pass(struct teller *t, const struct sweep_pass *pass)
+{
+	struct text out = { 0 };
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	const struct pass_told told = {
+		.passes = pass->passes, .holdings = (uint32_t)pass->holders->count,
+		.nanoseconds = whole(pass->seconds, 1e9), .clock_ns = now.tv_sec * 1000000000ll + now.tv_nsec,
+		.settled = pass->holders->settled,
+	};
+	text_add(&out, (const char *)&told, sizeof(told));
+	for (size_t i = 0; i < pass->holders->count; i++)
+		append_holding(&out, pass, &pass->holders->list[i]);
+	if (!out.failed)
+		tell(t, MESSAGE_PASS, out.bytes, out.length);
+	text_free(&out);
+	t->told_share = -PROGRESS_STEP;
+}
+
+static void sweep_on(const struct potential *p, struct teller *t, struct error *err)
+{
+	const struct sweep_options options = {
+		.target.all = true, .budget = p->options.budget, .memory_bytes = p->options.memory_bytes,
+		.burst_seconds = p->options.burst_seconds, .domains = p->options.domains, .progress = tell_progress, .context = t,
+	};
+	struct sweep_pass pass;
+	struct sweep *sweep;
+	int rc = sweep_open(&sweep, p->root, &options, err);
+
+	while (!rc) {
+		rc = sweep_pass(sweep, &pass, err);
+		if (!rc)
+			tell_pass(t, &pass);
+	}
+	tell(t, MESSAGE_FAILURE, err->text, strlen(err->text));
+}
+
+static _Noreturn void child_main(const struct potential *p, int fd)
+{
+	struct teller teller = { .fd = fd, .told_share = -PROGRESS_STEP };
+	struct error err = { 0 };
+
 	signal(SIGINT, SIG_IGN);	/* the terminal's; our parent ends us */
 	signal(SIGTERM, SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpriority(PRIO_PROCESS, 0, 19);
-	_exit(measure(root, domains, fd) ? 0 : 1);
+	sweep_on(p, &teller, &err);
+	_exit(EXIT_FAILED);
 }
 
 static void begin(struct potential *p)
@@ -89,21 +213,22 @@ static void begin(struct potential *p)
 	int ends[2];
 
 	p->incoming_length = 0;
+	p->share = 0;
 	if (pipe2(ends, O_CLOEXEC)) {
-		p->failed = true;
+		snprintf(p->failure, sizeof(p->failure), "pipe: %s", strerror(errno));
 		return;
 	}
 	p->child = fork();
 	if (p->child == 0) {
 		close(ends[0]);
-		child_main(p->root, p->domains, ends[1]);
+		child_main(p, ends[1]);
 	}
 	close(ends[1]);
 	p->pipe = ends[0];
 	fcntl(p->pipe, F_SETFL, O_NONBLOCK);
 	if (p->child < 0) {
+		snprintf(p->failure, sizeof(p->failure), "fork: %s", strerror(errno));
 		p->child = 0;
-		p->failed = true;
 		close(p->pipe);
 		p->pipe = -1;
 	}
@@ -115,7 +240,7 @@ static bool make_room(struct potential *p)
 {
 	if (p->incoming_length < p->incoming_room)
 		return true;
-	size_t room = p->incoming_room ? p->incoming_room * 2 : 4096;
+	size_t room = p->incoming_room ? p->incoming_room * 2 : 65536;
 	char *more = realloc(p->incoming, room);
 	if (!more)
 		return false;
@@ -138,70 +263,188 @@ static bool read_on(struct potential *p)
 	return true;
 }
 
-/* The child has ended, or is about to: keep a whole measurement, and plan the next by what this one took. */
-static void finish(struct potential *p, int64_t now_ns)
-{
-	struct rusage use = { 0 };
-	int status = -1;
-
-	close(p->pipe);
-	p->pipe = -1;
-	while (wait4(p->child, &status, 0, &use) < 0 && errno == EINTR)
-		;
-	p->child = 0;
-	double cpu = use.ru_utime.tv_sec + use.ru_stime.tv_sec + (use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
-	int64_t pause = cpu / SHARE_OF_CPU * 1e9;
-	p->next_ns = now_ns + (pause > SOONEST_NS ? pause : SOONEST_NS);
-	p->failed = !WIFEXITED(status) || WEXITSTATUS(status) || p->incoming_length < sizeof(struct measured);
-	if (p->failed)
-		return;
-	free(p->list);
-	p->list = (struct measured *)p->incoming;
-	p->count = p->incoming_length / sizeof(struct measured);
-	p->incoming = NULL;
-	p->incoming_room = 0;
-}
-
 static int by_pid(const void *a, const void *b)
 {
-	pid_t x = ((const struct measured *)a)->pid, y = ((const struct measured *)b)->pid;
+	pid_t x = ((const struct holding *)a)->pid, y = ((const struct holding *)b)->pid;
 	return x < y ? -1 : x > y;
+}
+
+/* The holding at *at, and *at behind its name. The child is ours: what it says is whole. */
+static struct holding next_holding(const char *bytes, size_t *at, const char **ret_name)
+{
+	struct holding h;
+
+	memcpy(&h, bytes + *at, sizeof(h));
+	*ret_name = bytes + *at + sizeof(h);
+	*at += sizeof(h) + h.name_length;
+	return h;
+}
+
+static void keep_pass(struct potential *p, const char *bytes, size_t length)
+{
+	struct pass_told pass;
+	const char *name;
+
+	memcpy(&pass, bytes, sizeof(pass));
+	size_t rest = length - sizeof(pass), count = 0;
+	char *holdings = malloc(rest + 1);
+	struct holding *processes = calloc((size_t)pass.holdings + 1, sizeof(*processes));
+	if (!holdings || !processes) {
+		free(holdings);
+		free(processes);
+		return;			/* the pass before is still an answer */
+	}
+	memcpy(holdings, bytes + sizeof(pass), rest);
+	for (size_t at = 0; at < rest;) {
+		struct holding h = next_holding(holdings, &at, &name);
+		if (h.kind == HOLDER_PROCESS)
+			processes[count++] = h;
+	}
+	qsort(processes, count, sizeof(*processes), by_pid);
+	free(p->holdings);
+	free(p->processes);
+	p->pass = pass;
+	p->holdings = holdings;
+	p->holdings_length = rest;
+	p->processes = processes;
+	p->processes_count = count;
+	p->share = 0;
+	p->failure[0] = '\0';
+}
+
+static void heed(struct potential *p, const struct message *m, const char *bytes)
+{
+	switch (m->kind) {
+	case MESSAGE_PROGRESS:
+		memcpy(&p->share, bytes, sizeof(p->share));
+		break;
+	case MESSAGE_PASS:
+		keep_pass(p, bytes, m->length);
+		break;
+	default:
+		snprintf(p->failure, sizeof(p->failure), "%.*s", (int)m->length, bytes);
+	}
+}
+
+static void heed_all(struct potential *p)
+{
+	size_t at = 0;
+	struct message m;
+
+	while (p->incoming_length - at >= sizeof(m)) {
+		memcpy(&m, p->incoming + at, sizeof(m));
+		if (p->incoming_length - at - sizeof(m) < m.length)
+			break;
+		heed(p, &m, p->incoming + at + sizeof(m));
+		at += sizeof(m) + m.length;
+	}
+	if (at)
+		memmove(p->incoming, p->incoming + at, p->incoming_length - at);
+	p->incoming_length -= at;
+}
+
+/* The child has ended, which it does only where it failed. */
+static void finish(struct potential *p, int64_t now_ns)
+{
+	close(p->pipe);
+	p->pipe = -1;
+	while (waitpid(p->child, NULL, 0) < 0 && errno == EINTR)
+		;
+	p->child = 0;
+	p->next_ns = now_ns + RETRY_NS;
+	if (!p->failure[0])
+		snprintf(p->failure, sizeof(p->failure), "the sweep was ended from outside; it begins again in a minute");
+}
+
+/* ---- the sample ---- */
+
+static void set_estimate(struct top_task *t, enum task_fact fact, const int64_t v[3])
+{
+	for (unsigned int i = 0; i < 3; i++)
+		task_set(t, fact + i, value_of(v[i]));
 }
 
 static void fill_tasks(const struct potential *p, struct top_sample *s)
 {
 	for (size_t i = 0; i < s->tasks_count; i++) {
 		struct top_task *t = &s->tasks[i];
-		struct measured key = { .pid = t->pid };
-		const struct measured *m = bsearch(&key, p->list + 1, p->count - 1, sizeof(*m), by_pid);
-		if (!m || m->start_ticks != t->start_ticks)
+		struct holding key = { .pid = t->pid };
+		const struct holding *h = p->processes_count ? bsearch(&key, p->processes, p->processes_count, sizeof(key),
+								       by_pid) : NULL;
+		if (!h || h->start_ticks != t->start_ticks)
 			continue;
-		t->number[TASK_POTENTIAL_BYTES] = m->bytes;
-		t->known[TASK_POTENTIAL_BYTES] = KNOWN;
+		set_estimate(t, TASK_POTENTIAL_BYTES, h->potential);
+		task_set(t, TASK_MARGINAL_BYTES, value_of(h->marginal));
+		if (h->settled)
+			set_estimate(t, TASK_VOLATILE_BYTES, h->young);
+		if (h->stays)
+			set_estimate(t, TASK_HALF_LIFE_MS, h->half_life);
 	}
+}
+
+static void fill_host(const struct potential *p, struct top_sample *s, const struct holding *h)
+{
+	for (unsigned int i = 0; i < 3; i++) {
+		s->fact[FACT_POTENTIAL_BYTES + i] = value_of(h->potential[i]);
+		if (h->settled)
+			s->fact[FACT_VOLATILE_BYTES + i] = value_of(h->young[i]);
+	}
+	s->fact[FACT_SWEEPS] = value_of(p->pass.passes);
+	s->fact[FACT_SWEEP_NS] = value_of(p->pass.nanoseconds);
+	s->fact[FACT_SWEEP_TIME_NS] = value_of(p->pass.clock_ns);
+}
+
+static void add_share(struct top_sample *s, enum share_kind kind, const struct holding *h, const char *name)
+{
+	char text[4097];
+	struct top_share *share = top_sample_add_share(s);
+
+	if (!share)
+		return;
+	snprintf(text, sizeof(text), "%.*s", (int)h->name_length, name);
+	*share = (struct top_share){ .kind = kind, .uid = h->uid, .name = names_add(&s->names, text),
+				     .potential = h->potential[0], .low = h->potential[1], .high = h->potential[2],
+				     .marginal = h->marginal };
+}
+
+static void fill(const struct potential *p, struct top_sample *s)
+{
+	static const enum share_kind kinds[HOLDER_KINDS] = {
+		[HOLDER_UID] = SHARE_UID, [HOLDER_VM] = SHARE_VM, [HOLDER_CGROUP] = SHARE_CGROUP,
+		[HOLDER_CGROUP_TREE] = SHARE_CGROUP_TREE,
+	};
+	const char *name;
+
+	for (size_t at = 0; at < p->holdings_length;) {
+		struct holding h = next_holding(p->holdings, &at, &name);
+		if (h.kind == HOLDER_HOST)
+			fill_host(p, s, &h);
+		else if (h.kind != HOLDER_PROCESS)
+			add_share(s, kinds[h.kind], &h, name);
+	}
+	top_sample_sort_shares(s);
+	fill_tasks(p, s);
 }
 
 void potential_take(struct potential *p, struct top_sample *s)
 {
-	struct value anon = s->fact[FACT_ANON_BYTES];
-	bool too_much = value_or(anon, 0) > POTENTIAL_MOST_BYTES;
-
-	if (p->child && read_on(p))
-		finish(p, s->clock_ns);
-	if (!p->child && !too_much && s->clock_ns >= p->next_ns)
-		begin(p);
-	if (p->list) {
-		s->fact[FACT_POTENTIAL_BYTES] = value_of(p->list[0].bytes);
-		fill_tasks(p, s);
-	} else if (too_much) {
-		top_sample_missing(s, SOURCE_CONTENT, NOT_READ, "%s of anonymous memory is more than an exact look "
-				   "may take (%s); ksm-advise measures it", show_bytes(anon.number).text,
-				   show_bytes(POTENTIAL_MOST_BYTES).text);
-	} else if (p->failed) {
-		top_sample_missing(s, SOURCE_CONTENT, DENIED, "contents could not be looked at; ksm-advise --all says why");
-	} else {
-		top_sample_missing(s, SOURCE_CONTENT, NOT_READ, "the first look is under way");
+	if (p->child) {
+		bool over = read_on(p);
+		heed_all(p);
+		if (over)
+			finish(p, s->clock_ns);
 	}
+	if (!p->child && s->clock_ns >= p->next_ns)
+		begin(p);
+	if (p->child)
+		s->fact[FACT_SWEEP_SHARE] = value_of(p->share);
+	if (p->pass.passes)
+		fill(p, s);
+	else if (p->failure[0])
+		top_sample_missing(s, SOURCE_CONTENT, DENIED, "%s", p->failure);
+	else
+		top_sample_missing(s, SOURCE_CONTENT, NOT_READ, "the first look is under way: %lld %%",
+				   (long long)p->share / 100);
 }
 
 void potential_close(struct potential *p)
@@ -214,6 +457,7 @@ void potential_close(struct potential *p)
 		close(p->pipe);
 	}
 	free(p->incoming);
-	free(p->list);
+	free(p->holdings);
+	free(p->processes);
 	free(p);
 }

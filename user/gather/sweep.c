@@ -12,6 +12,7 @@
 #include "core/estimate/scout.h"
 #include "core/judge/doctor.h"
 #include "core/mix.h"
+#include "core/trust/assign.h"
 #include "gather/sampling.h"
 #include "gather/targets.h"
 #include "sys/ksm_read.h"
@@ -229,6 +230,7 @@ static int copy_task(struct sample *to, const struct sample *from, const struct 
 	*added = *task;
 	added->cgroup = sample_name(to, sample_string(from, task->cgroup));
 	added->vm = sample_name(to, sample_string(from, task->vm));
+	added->executable = sample_name(to, sample_string(from, task->executable));
 	return 0;
 }
 
@@ -445,7 +447,7 @@ static int add_up(struct pass *p, const struct survival *sums, struct error *err
 	struct survival *of_task = calloc(p->sample->tasks_count + 1, sizeof(*of_task));
 	int rc = -ENOMEM;
 
-	if (task_of && of_task) {
+	if (task_of && of_task && !trust_assign(p->sample, s->options.domains)) {
 		for (size_t i = 0; i < p->sample->tasks_count; i++)
 			of_task[i] = sums[p->sample->sampled->tasks[i].id];
 		const struct holders_input input = {

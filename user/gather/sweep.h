@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "core/estimate/holders.h"
+#include "core/trust/domain.h"
 #include "gather/options.h"
 #include "sys/sysroot.h"
 
@@ -28,6 +29,7 @@
 struct sweep_options {
 	struct target target;
 	enum reader_kind reader;
+	const struct domain_rules *domains;	/* trust domains; NULL: each uid, each VM */
 	struct budget budget;		/* zeroed: as fast as can be */
 	double burst_seconds;		/* CPU time that may be taken at once in the beginning, beyond the budget */
 	double theta;			/* at most this share of the contents; 0: chosen */

@@ -37,7 +37,18 @@ static void interval(struct json *j, const char *json_key, struct quantity q)
 
 static bool is_estimate(enum field f)
 {
-	return fields[f].origin == ORIGIN_SEEN || f == HOST_NEW_DUPLICATES || f == PROC_NEW_DUPLICATES;
+	switch (f) {
+	case HOST_NEW_DUPLICATES:
+	case HOST_POTENTIAL:
+	case HOST_VOLATILE:
+	case PROC_NEW_DUPLICATES:
+	case PROC_POTENTIAL:
+	case PROC_VOLATILE:
+	case PROC_HALF_LIFE:
+		return true;
+	default:
+		return fields[f].origin == ORIGIN_SEEN;
+	}
 }
 
 static void quantity(struct json *j, enum field f, struct quantity q)

@@ -180,7 +180,13 @@ static void fill_profit(const struct display *d, struct meter_text *t)
 
 static void fill_potential(const struct display *d, struct meter_text *t)
 {
-	if (host(d, HOST_POTENTIAL).known != KNOWN)
+	struct quantity done = host(d, HOST_SWEEP_RATIO);
+
+	if (host(d, HOST_POTENTIAL).known == KNOWN)
+		return;
+	if (done.known == KNOWN)
+		note(t, "%.0f %% swept", done.value * 100);
+	else
 		note(t, "unmeasured");
 }
 

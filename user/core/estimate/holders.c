@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/count/owner.h"
+
 /* One way to put tasks into classes: what stands for a task's class, in some of the sample's strings or numbers. */
 struct grouping {
 	enum holder_kind kind;
@@ -228,29 +230,21 @@ static int estimate_trees(struct work *w)
 	return rc;
 }
 
-/* Trust domains as numbers: a guest's, else a uid's. */
 static int number_domains(struct work *w)
 {
-	const struct sample *s = w->in->sample;
-	const enum holder_kind kinds[] = { HOLDER_UID, HOLDER_VM };
-	size_t first = w->out->count;
-	uint32_t base = 0;
+	uint32_t *domain_of_task = w->class_of_task;
+	struct owner_set set;
 
-	for (uint32_t owner = 0; owner < w->in->sketch->owners; owner++)
-		w->domain_of[owner] = 0;
-	for (size_t k = 0; k < 2; k++) {
-		w->grouping = (struct grouping){ .kind = kinds[k] };
-		uint32_t classes = classify(w);
-		if (classes == UINT32_MAX)
-			return -ENOMEM;
-		for (uint32_t owner = 0; owner < w->in->sketch->owners; owner++) {
-			uint32_t task = w->in->task_of[owner];
-			if (task < s->tasks_count && w->class_of_task[task] != CLASS_NONE)
-				w->domain_of[owner] = base + w->class_of_task[task];
-		}
-		base += classes;
+	if (owner_set_make(&set, w->in->sample, OWNER_DOMAIN))
+		return -ENOMEM;
+	for (size_t i = 0; i < set.count; i++)
+		for (uint32_t k = 0; k < set.owners[i].count; k++)
+			domain_of_task[set.tasks[set.owners[i].first + k]] = i;
+	for (uint32_t owner = 0; owner < w->in->sketch->owners; owner++) {
+		uint32_t task = w->in->task_of[owner];
+		w->domain_of[owner] = task < w->in->sample->tasks_count ? domain_of_task[task] : 0;
 	}
-	w->out->count = first;
+	owner_set_free(&set);
 	return 0;
 }
 

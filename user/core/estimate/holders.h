@@ -6,7 +6,7 @@
  * group is not the sum of its processes' intervals, and what it would save by
  * being there (marginal) is not a sum at all.
  *
- * Everything is inside trust domains: a guest is one, and otherwise a uid.
+ * Everything is inside trust domains, as the tasks say (core/trust/assign.h).
  */
 #ifndef KSMSCOPE_CORE_HOLDERS_H
 #define KSMSCOPE_CORE_HOLDERS_H

@@ -79,6 +79,14 @@ const struct field_info fields[FIELD_COUNT] = {
 		"saved less the engine's metadata; negative where merging costs memory"),
 	[HOST_POTENTIAL] = FACT("engine", "potential_bytes", "potential", FACT_POTENTIAL_BYTES, UNIT_BYTES,
 		"potential_bytes", "what merging more would free"),
+	[HOST_VOLATILE] = FACT("engine", "volatile_bytes", "volatile", FACT_VOLATILE_BYTES, UNIT_BYTES,
+		"volatile_bytes", "memory that changed too lately to be merged: none of the potential"),
+	[HOST_SWEEP_SECONDS] = { .name = "sweep_seconds", .title = "sweep", .group = "engine", .json = "sweep_seconds",
+		.metric = "sweep_seconds", .help = "duration of the last whole pass of the content sampler",
+		.unit = UNIT_SECONDS, .origin = ORIGIN_FACT, .fact = FACT_SWEEP_NS, .scale = 1e-9 },
+	[HOST_SWEEP_RATIO] = { .name = "sweep_ratio", .title = "swept", .group = "engine", .json = "sweep_ratio",
+		.metric = "sweep_ratio", .help = "how far the content sampler is in its present pass",
+		.unit = UNIT_RATIO, .origin = ORIGIN_FACT, .fact = FACT_SWEEP_SHARE, .scale = 1e-4 },
 	[HOST_KSMD_CPU] = { .name = "ksmd_cpu_ratio", .title = "ksmd", .group = "engine", .json = "ksmd_cpu_ratio",
 		.metric = "ksmd_cpu_seconds_total", .help = "share of one CPU that ksmd takes",
 		.metric_help = "CPU time of ksmd", .unit = UNIT_RATIO,
@@ -212,8 +220,15 @@ const struct field_info fields[FIELD_COUNT] = {
 		"pages that map a merged frame; the kernel brings it up to date at ksmd's next visit"),
 	[PROC_PROFIT] = PROC("profit", "PROFIT", 7, 5, "profit_bytes", UNIT_BYTES, ORIGIN_FACT, TASK_PROFIT_BYTES,
 		true, "profit_bytes", "saved less the engine's metadata, by the kernel's account"),
-	[PROC_POTENTIAL] = PROC("potential", "POTENT", 6, 20, "potential_bytes", UNIT_BYTES, ORIGIN_FACT,
-		TASK_POTENTIAL_BYTES, true, "potential_bytes", "what merging more of it would free"),
+	[PROC_POTENTIAL] = PROC("potential", "POTENT", 6, 20, "potential_bytes", UNIT_BYTES, ORIGIN_COMPUTED,
+		TASK_POTENTIAL_BYTES, true, "potential_bytes", "its share of what merging more would free"),
+	[PROC_MARGINAL] = PROC("marginal", "MARGIN", 6, 0, "marginal_bytes", UNIT_BYTES, ORIGIN_FACT,
+		TASK_MARGINAL_BYTES, false, "marginal_bytes", "what it adds to the potential by being there"),
+	[PROC_VOLATILE] = PROC("volatile", "VOLAT", 6, 0, "volatile_bytes", UNIT_BYTES, ORIGIN_COMPUTED,
+		TASK_VOLATILE_BYTES, true, "volatile_bytes", "its memory that changed too lately to be merged"),
+	[PROC_HALF_LIFE] = PROC("halflife", "HALFLIFE", 8, 0, "half_life_seconds", UNIT_SECONDS, ORIGIN_COMPUTED,
+		TASK_HALF_LIFE_MS, false, "page_half_life_seconds",
+		"until half of its pages hold something else, at the rate since the last pass"),
 	[PROC_OPTED] = { .name = "opted", .title = "OPT", .width = 4, .rank = 6, .json = "opted_in",
 		.unit = UNIT_CHOICE,
 		.help = "opted in to merging: all of it (prctl), some mappings (madvise), or no",
@@ -290,6 +305,10 @@ const char *field_fact(enum field f)
 		return task_facts[TASK_MERGEABLE].name;
 	case PROC_OPTED:
 		return task_facts[TASK_MERGE_ANY].name;
+	case PROC_POTENTIAL:
+	case PROC_VOLATILE:
+	case PROC_HALF_LIFE:
+		return task_facts[fields[f].fact].name;
 	default:
 		return NULL;
 	}
@@ -304,6 +323,8 @@ const char *field_source(enum field f)
 	if (info->origin == ORIGIN_SEEN || f == HOST_WASTE || f == HOST_WATCHED_RATIO || f == HOST_NEW_DUPLICATES ||
 	    f == PROC_NEW_DUPLICATES)
 		return SOURCE_FAULT;
+	if (f == PROC_POTENTIAL || f == PROC_VOLATILE || f == PROC_HALF_LIFE)
+		return SOURCE_CONTENT;
 	return NULL;
 }
 

@@ -44,6 +44,15 @@ const struct fact_info top_facts[TOP_FACTS] = {
 	[FACT_MERGES_UNDONE] = { "merges_undone", true, SOURCE_HUGE },
 	[FACT_KSMD_SPLITS] = { "ksmd_splits", true, SOURCE_HUGE },
 	[FACT_POTENTIAL_BYTES] = { "potential_bytes", false, SOURCE_CONTENT },
+	[FACT_POTENTIAL_LOW_BYTES] = { "potential_low_bytes", false, SOURCE_CONTENT },
+	[FACT_POTENTIAL_HIGH_BYTES] = { "potential_high_bytes", false, SOURCE_CONTENT },
+	[FACT_VOLATILE_BYTES] = { "volatile_bytes", false, SOURCE_CONTENT },
+	[FACT_VOLATILE_LOW_BYTES] = { "volatile_low_bytes", false, SOURCE_CONTENT },
+	[FACT_VOLATILE_HIGH_BYTES] = { "volatile_high_bytes", false, SOURCE_CONTENT },
+	[FACT_SWEEPS] = { "sweeps", true, SOURCE_CONTENT },
+	[FACT_SWEEP_NS] = { "sweep_ns", false, SOURCE_CONTENT },
+	[FACT_SWEEP_SHARE] = { "sweep_share", false, SOURCE_CONTENT },
+	[FACT_SWEEP_TIME_NS] = { "sweep_time_ns", false, SOURCE_CONTENT },
 	[FACT_OWN_CPU_NS] = { "own_cpu_ns", true, NULL },
 	[FACT_OWN_RSS_BYTES] = { "own_rss_bytes", false, NULL },
 };
@@ -65,6 +74,15 @@ const struct fact_info task_facts[TASK_FACTS] = {
 	[TASK_MERGES_UNDONE] = { "merges_undone", true, SOURCE_HUGE },
 	[TASK_KSMD_SPLITS] = { "ksmd_splits", true, SOURCE_HUGE },
 	[TASK_POTENTIAL_BYTES] = { "potential_bytes", false, SOURCE_CONTENT },
+	[TASK_POTENTIAL_LOW_BYTES] = { "potential_low_bytes", false, SOURCE_CONTENT },
+	[TASK_POTENTIAL_HIGH_BYTES] = { "potential_high_bytes", false, SOURCE_CONTENT },
+	[TASK_MARGINAL_BYTES] = { "marginal_bytes", false, SOURCE_CONTENT },
+	[TASK_VOLATILE_BYTES] = { "volatile_bytes", false, SOURCE_CONTENT },
+	[TASK_VOLATILE_LOW_BYTES] = { "volatile_low_bytes", false, SOURCE_CONTENT },
+	[TASK_VOLATILE_HIGH_BYTES] = { "volatile_high_bytes", false, SOURCE_CONTENT },
+	[TASK_HALF_LIFE_MS] = { "half_life_ms", false, SOURCE_CONTENT },
+	[TASK_HALF_LIFE_LOW_MS] = { "half_life_low_ms", false, SOURCE_CONTENT },
+	[TASK_HALF_LIFE_HIGH_MS] = { "half_life_high_ms", false, SOURCE_CONTENT },
 };
 
 _Static_assert(FAULT_KINDS <= DUTY_KINDS, "every kind of fault has its sums");
@@ -90,6 +108,7 @@ void top_sample_clear(struct top_sample *s)
 		.tasks = s->tasks, .tasks_room = s->tasks_room,
 		.names = s->names,
 		.watches = s->watches, .watches_room = s->watches_room,
+		.shares = s->shares, .shares_room = s->shares_room,
 		.outcomes = s->outcomes, .outcomes_room = s->outcomes_room,
 		.losses = s->losses, .losses_room = s->losses_room,
 		.programs = s->programs, .programs_room = s->programs_room,
@@ -105,6 +124,7 @@ void top_sample_free(struct top_sample *s)
 	free(s->tasks);
 	names_free(&s->names);
 	free(s->watches);
+	free(s->shares);
 	free(s->outcomes);
 	free(s->losses);
 	free(s->programs);
@@ -136,6 +156,56 @@ struct top_task *top_sample_add_task(struct top_sample *s)
 struct top_watch *top_sample_add_watch(struct top_sample *s)
 {
 	return add_item((void **)&s->watches, &s->watches_count, &s->watches_room, sizeof(*s->watches));
+}
+
+struct top_share *top_sample_add_share(struct top_sample *s)
+{
+	return add_item((void **)&s->shares, &s->shares_count, &s->shares_room, sizeof(*s->shares));
+}
+
+static int compare_shares(const struct top_share *a, const char *a_name, size_t a_length, const struct top_share *b,
+			  const char *b_name, size_t b_length)
+{
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	if (a->uid != b->uid)
+		return a->uid < b->uid ? -1 : 1;
+	int order = memcmp(a_name, b_name, a_length < b_length ? a_length : b_length);
+	return order ? order : a_length < b_length ? -1 : a_length > b_length;
+}
+
+static int by_share(const void *a, const void *b, void *context)
+{
+	const struct top_share *x = a, *y = b;
+	const char *x_name = top_name(context, x->name), *y_name = top_name(context, y->name);
+	return compare_shares(x, x_name, strlen(x_name), y, y_name, strlen(y_name));
+}
+
+void top_sample_sort_shares(struct top_sample *s)
+{
+	if (s->shares_count)
+		qsort_r(s->shares, s->shares_count, sizeof(*s->shares), by_share, s);
+}
+
+const struct top_share *top_sample_share(const struct top_sample *s, enum share_kind kind, uid_t uid, const char *name,
+					 size_t length)
+{
+	const struct top_share wanted = { .kind = kind, .uid = uid };
+	size_t low = 0, high = s->shares_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct top_share *share = &s->shares[middle];
+		const char *here = top_name(s, share->name);
+		int order = compare_shares(share, here, strlen(here), &wanted, name, length);
+		if (!order)
+			return share;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
 }
 
 struct outcome *top_sample_add_outcome(struct top_sample *s)

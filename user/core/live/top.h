@@ -67,6 +67,15 @@ enum top_fact {
 	FACT_KSMD_SPLITS,		/* counter, huge-page probe: huge pages that ksmd split */
 
 	FACT_POTENTIAL_BYTES,		/* content sampler: what merging more would free */
+	FACT_POTENTIAL_LOW_BYTES,	/* content sampler: 95 % interval of it */
+	FACT_POTENTIAL_HIGH_BYTES,
+	FACT_VOLATILE_BYTES,		/* content sampler: memory that changed too lately to be merged, none of the potential */
+	FACT_VOLATILE_LOW_BYTES,
+	FACT_VOLATILE_HIGH_BYTES,
+	FACT_SWEEPS,			/* counter, content sampler: whole passes over all memory */
+	FACT_SWEEP_NS,			/* content sampler: duration of the last one */
+	FACT_SWEEP_SHARE,		/* content sampler: how far the present one is, in hundredths of a per cent */
+	FACT_SWEEP_TIME_NS,		/* content sampler: when the last one ended, CLOCK_MONOTONIC */
 
 	FACT_OWN_CPU_NS,		/* counter: our own CPU time */
 	FACT_OWN_RSS_BYTES,
@@ -90,7 +99,16 @@ enum task_fact {
 	TASK_COLLAPSES,			/* counter, huge-page probe */
 	TASK_MERGES_UNDONE,		/* counter, huge-page probe */
 	TASK_KSMD_SPLITS,		/* counter, huge-page probe */
-	TASK_POTENTIAL_BYTES,		/* content sampler */
+	TASK_POTENTIAL_BYTES,		/* content sampler: its share of the potential */
+	TASK_POTENTIAL_LOW_BYTES,	/* content sampler: 95 % interval of it */
+	TASK_POTENTIAL_HIGH_BYTES,
+	TASK_MARGINAL_BYTES,		/* content sampler: what it adds to the potential by being there; no sum */
+	TASK_VOLATILE_BYTES,		/* content sampler: changed too lately to be merged */
+	TASK_VOLATILE_LOW_BYTES,
+	TASK_VOLATILE_HIGH_BYTES,
+	TASK_HALF_LIFE_MS,		/* content sampler: until half of its pages have changed; at least that where high is INT64_MAX */
+	TASK_HALF_LIFE_LOW_MS,
+	TASK_HALF_LIFE_HIGH_MS,
 	TASK_FACTS
 };
 
@@ -119,6 +137,17 @@ struct top_task {
 	bool left_out;			/* nobody asked for it: it has no row in the model */
 	int64_t number[TASK_FACTS];
 	uint8_t known[TASK_FACTS];	/* enum known */
+};
+
+/* Processes that are one for the content sampler, and estimated as one: their figure has an interval of its own. */
+enum share_kind { SHARE_UID, SHARE_VM, SHARE_CGROUP, SHARE_CGROUP_TREE, SHARE_KINDS };
+
+struct top_share {
+	enum share_kind kind;		/* SHARE_CGROUP_TREE: with the cgroups below it */
+	uid_t uid;			/* SHARE_UID */
+	uint32_t name;			/* of top_sample.names: the guest, the cgroup's path */
+	int64_t potential, low, high;	/* bytes, and their 95 % interval */
+	int64_t marginal;		/* bytes: what they add to the potential by being there */
 };
 
 /* One way that events take, from where they are produced to us. */
@@ -185,6 +214,8 @@ struct top_sample {
 	size_t watches_count, watches_room;
 	uint64_t lifetimes[TOP_LIFETIMES];	/* counters; known when `watched` is */
 	uint64_t lifetimes_unseen;		/* breaks of merges that were not seen to begin */
+	struct top_share *shares;	/* by kind, uid and name: see top_sample_share() */
+	size_t shares_count, shares_room;
 	struct outcome *outcomes;	/* see top_sample_outcomes() */
 	size_t outcomes_count, outcomes_room;
 	struct loss *losses;
@@ -205,6 +236,7 @@ void top_sample_free(struct top_sample *sample);
 struct top_task *top_sample_add_task(struct top_sample *sample);
 struct top_watch *top_sample_add_watch(struct top_sample *sample);
 struct loss *top_sample_add_loss(struct top_sample *sample);
+struct top_share *top_sample_add_share(struct top_sample *sample);
 struct outcome *top_sample_add_outcome(struct top_sample *sample);
 struct program_use *top_sample_add_program(struct top_sample *sample);
 struct source_use *top_sample_add_source(struct top_sample *sample);
@@ -215,6 +247,12 @@ void top_sample_missing(struct top_sample *sample, const char *what, enum known 
 
 /* By pid; NULL when there is none. */
 const struct top_task *top_sample_task(const struct top_sample *sample, pid_t pid);
+
+/* The shares in the order in which top_sample_share() finds them. */
+void top_sample_sort_shares(struct top_sample *sample);
+/* Of a uid, or of a name of `length` bytes; NULL when nobody estimated it. */
+const struct top_share *top_sample_share(const struct top_sample *sample, enum share_kind kind, uid_t uid,
+					 const char *name, size_t length);
 
 /* Bring the outcomes into the order in which top_sample_outcomes() finds them. */
 void top_sample_sort_outcomes(struct top_sample *sample);

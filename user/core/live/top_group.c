@@ -143,6 +143,29 @@ static int fill(struct top_groups *g, const struct top_model *m, const struct me
 	return 0;
 }
 
+/* What was estimated of a group as one is better than a sum: errors of parts of one sample go together. */
+static void take_shares(struct top_groups *g, const struct top_model *m, bool nested)
+{
+	enum share_kind kind = g->kind == GROUP_UID ? SHARE_UID : g->kind == GROUP_VM ? SHARE_VM : SHARE_CGROUP;
+
+	for (size_t row = 0; row < m->count; row++) {
+		uint32_t group = g->of_row[row];
+		uid_t uid = kind == SHARE_UID ? m->rows[row].task->uid : 0;
+		for (bool leaf = true; group != GROUP_NO_PARENT; group = g->groups[group].parent, leaf = false) {
+			struct top_group *at = &g->groups[group];
+			size_t length = kind == SHARE_UID ? 0 : at->name_length;
+			const struct top_share *share = nested && kind == SHARE_CGROUP
+				? top_sample_share(m->sample, SHARE_CGROUP_TREE, 0, at->name, length) : NULL;
+			if (!share && (leaf || !nested))
+				share = top_sample_share(m->sample, kind, uid, at->name, length);
+			struct quantity *q = &at->value[PROC_POTENTIAL - HOST_FIELDS];
+			if (share && q->known == KNOWN)
+				*q = (struct quantity){ .value = (double)share->potential, .low = (double)share->low,
+							.high = (double)share->high, .known = KNOWN };
+		}
+	}
+}
+
 static int build(struct top_groups *ret, const struct top_model *m, struct member *members, bool nested)
 {
 	qsort(members, m->count, sizeof(*members), by_name);
@@ -160,6 +183,9 @@ int top_groups_build(struct top_groups *ret, const struct top_model *m, enum gro
 		members[i] = (struct member){ name_of(m, &m->rows[i], kind, ret->made_names[i]), i };
 	if (!rc)
 		rc = build(ret, m, members, nested && kind == GROUP_CGROUP);
+	/* of a part of the processes nobody estimated the groups */
+	if (!rc && m->sample->shares_count && m->count == m->sample->tasks_count)
+		take_shares(ret, m, nested);
 	free(members);
 	if (rc)
 		top_groups_free(ret);

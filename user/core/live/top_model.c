@@ -155,6 +155,22 @@ static struct value machine_faults(const struct building *b)
 	return growth(fact_before(b, FACT_PAGE_FAULTS), b->now->fact[FACT_PAGE_FAULTS]);
 }
 
+/* An estimate: a fact with the two that are its interval. */
+static struct quantity with_interval(struct value v, struct value low, struct value high, double scale)
+{
+	struct quantity q = of_value(v, scale);
+	if (q.known == KNOWN && is_known(low))
+		q.low = low.number * scale;
+	if (q.known == KNOWN && is_known(high))
+		q.high = high.number == INT64_MAX ? INFINITY : high.number * scale;
+	return q;
+}
+
+static struct quantity host_estimate(const struct top_sample *s, enum top_fact fact)
+{
+	return with_interval(s->fact[fact], s->fact[fact + 1], s->fact[fact + 2], 1);
+}
+
 static struct quantity host_field(const struct building *b, const struct field_info *f)
 {
 	switch (f->origin) {
@@ -281,6 +297,8 @@ static void build_host(const struct building *b)
 	count_savings(b);
 	count_faults(b);
 	follow_passes(b);
+	host[HOST_POTENTIAL] = host_estimate(b->now, FACT_POTENTIAL_BYTES);
+	host[HOST_VOLATILE] = host_estimate(b->now, FACT_VOLATILE_BYTES);
 	host[HOST_PASS_SECONDS] = pass_seconds(b);
 	host[HOST_PASS_ETA] = pass_eta(b, host[HOST_PASS_SECONDS]);
 }
@@ -313,6 +331,12 @@ struct both {
 	struct value faults;			/* of the interval, by the kernel's account */
 };
 
+/* The facts of an interval stand behind the fact. An end that is not known is INT64_MAX. */
+static struct quantity task_estimate(const struct top_task *t, enum task_fact fact, double scale)
+{
+	return with_interval(task_value(t, fact), task_value(t, fact + 1), task_value(t, fact + 2), scale);
+}
+
 static struct quantity computed(const struct building *b, const struct both *p, enum field f)
 {
 	switch (f) {
@@ -326,6 +350,12 @@ static struct quantity computed(const struct building *b, const struct both *p, 
 		return of_value(mergeable(p->now), 1);
 	case PROC_NEW_DUPLICATES:
 		return new_duplicates(b, p->watch, p->faults);
+	case PROC_POTENTIAL:
+		return task_estimate(p->now, TASK_POTENTIAL_BYTES, 1);
+	case PROC_VOLATILE:
+		return task_estimate(p->now, TASK_VOLATILE_BYTES, 1);
+	case PROC_HALF_LIFE:
+		return task_estimate(p->now, TASK_HALF_LIFE_MS, 1e-3);
 	default:
 		return unknown(ABSENT);
 	}

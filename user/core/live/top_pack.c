@@ -128,6 +128,17 @@ static void pack_outcome(struct text *out, const struct outcome *o)
 	pack_u64(out, o->count);
 }
 
+static void pack_share(struct text *out, const struct top_share *s)
+{
+	pack_u64(out, s->kind);
+	pack_u64(out, s->uid);
+	pack_u64(out, s->name);
+	pack_i64(out, s->potential);
+	pack_i64(out, s->low);
+	pack_i64(out, s->high);
+	pack_i64(out, s->marginal);
+}
+
 static void pack_loss(struct text *out, const struct loss *l)
 {
 	pack_string(out, l->path);
@@ -168,6 +179,9 @@ static void pack_lists(struct text *out, const struct top_sample *s)
 	pack_u64(out, s->outcomes_count);
 	for (size_t i = 0; i < s->outcomes_count; i++)
 		pack_outcome(out, &s->outcomes[i]);
+	pack_u64(out, s->shares_count);
+	for (size_t i = 0; i < s->shares_count; i++)
+		pack_share(out, &s->shares[i]);
 }
 
 void top_pack(struct text *out, const struct top_sample *s)
@@ -305,6 +319,21 @@ static bool unpack_outcome(struct reading *r)
 	return !r->in.failed;
 }
 
+static bool unpack_share(struct reading *r)
+{
+	struct top_share *s = top_sample_add_share(r->sample);
+	if (!s)
+		return !(r->no_memory = true);
+	s->kind = unpack_below(&r->in, SHARE_KINDS - 1);
+	s->uid = unpack_below(&r->in, UINT32_MAX);
+	s->name = unpack_name(r);
+	s->potential = unpack_i64(&r->in);
+	s->low = unpack_i64(&r->in);
+	s->high = unpack_i64(&r->in);
+	s->marginal = unpack_i64(&r->in);
+	return !r->in.failed;
+}
+
 static bool unpack_program(struct reading *r)
 {
 	struct program_use *p = top_sample_add_program(r->sample);
@@ -379,9 +408,10 @@ static bool unpack_all(struct reading *r)
 		s->lifetimes[i] = unpack_u64(&r->in);
 	if (!unpack_list(r, unpack_loss) || !unpack_list(r, unpack_program) || !unpack_list(r, unpack_missing))
 		return false;
-	if (!unpack_list(r, unpack_outcome))
+	if (!unpack_list(r, unpack_outcome) || !unpack_list(r, unpack_share))
 		return false;
 	top_sample_sort_outcomes(s);
+	top_sample_sort_shares(s);
 	return r->in.at == r->in.end;
 }
 
