@@ -99,7 +99,8 @@ static int read_contents(struct sample *s, const struct sysroot *root, const str
 
 	if (!pagemap_shows_frames(root, s->machine.page_bytes))
 		return fail(err, EXIT_NOT_PERMITTED, "read /proc/self/pagemap: frame numbers are hidden: run as root, or with CAP_SYS_ADMIN");
-	int rc = content_open(&content, o->reader, &s->reader_why, err);
+	int rc = o->fleet ? content_open_fleet(&content, o->fleet, o->reader, &s->reader_why, err)
+			  : content_open(&content, o->reader, &s->reader_why, err);
 	double cpu = cpu_seconds();
 	if (!rc) {
 		rc = wants_sample(s, root, o) ? look_by_sample(s, root, content, o, err)

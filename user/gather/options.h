@@ -38,6 +38,7 @@ struct gather_options {
 	double theta;			/* LOOK_SAMPLED: share of the contents to keep; 0: LOOK_THETA */
 	uint64_t memory_bytes;		/* for the table of a sample; 0: SKETCH_DEFAULT_BYTES */
 	double heat_seconds;		/* watch so long how often huge pages are accessed; 0: don't */
+	const struct fleet_key *fleet;	/* LOOK_SAMPLED: a sample whose places are fleet_hash() of whole pages, zeros left out */
 	struct budget budget;		/* from the start of this process; zeroed: as fast as can be */
 	const struct pace *paced_by;	/* a pace that began before, and the bytes read at it so far; NULL: it begins here */
 	uint64_t paced_bytes;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "gather/place.h"
 
-void places_begin(struct places *p, struct content *content, uint64_t page_bytes)
+void places_begin(struct places *p, struct content *content, uint64_t page_bytes, const struct fleet_key *fleet)
 {
 	p->content = content;
 	p->page_bytes = page_bytes;
-	p->by_hash = content_reader(content) != READER_DIRECT_MAP;
+	p->fleet = fleet;
+	p->by_hash = fleet || content_reader(content) != READER_DIRECT_MAP;
 	p->hashed = p->read_bytes = 0;
 }
 
@@ -28,7 +29,7 @@ int places_hash(struct places *p, pid_t pid, const struct page_ref *pages, const
 			    "without it: start again, and the copying reader is used");
 	for (size_t k = 0; k < n; k++) {
 		struct place *place = &p->of[p->index[k]];
-		place->hash = p->values[k];
+		place->hash = p->fleet ? fleet_hash(p->fleet, p->values[k]) : p->values[k];
 		place->hashed = p->read[k];
 		place->read = p->read[k];
 	}

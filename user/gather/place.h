@@ -21,6 +21,7 @@ struct place {
 struct places {
 	struct content *content;
 	bool by_hash;		/* no probe */
+	const struct fleet_key *fleet;	/* hashes are what it makes of them; NULL: as they are */
 	struct place of[CHUNK_PAGES];
 	uint64_t hashed;	/* pages that got the whole hash, so far */
 	uint64_t read_bytes;	/* of contents, so far: whole pages, and the lines of probes */
@@ -33,7 +34,7 @@ struct places {
 	uint32_t index[CHUNK_PAGES];
 };
 
-void places_begin(struct places *ret, struct content *content, uint64_t page_bytes);
+void places_begin(struct places *ret, struct content *content, uint64_t page_bytes, const struct fleet_key *fleet);
 
 /* The places of `count` pages of a process, at most CHUNK_PAGES. */
 int places_read(struct places *places, pid_t pid, const struct page_ref *pages, size_t count, struct error *err);

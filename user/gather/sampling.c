@@ -190,8 +190,11 @@ static void see_page(struct sampling *l, const struct task *task, size_t i)
 		add_unread(l, l->owner[i]);
 		return;
 	}
-	if (place->hashed && place->hash == l->zero_hash)
+	if (place->hashed && place->hash == l->zero_hash) {
 		count_zero(l, task - l->walk.sample->tasks, l->huge[i]);
+		if (l->places.fleet)
+			return;
+	}
 	if (l->past.scout)
 		scout_see(l->past.scout, place->place);
 	l->wanted[i] = sketch_see(l->sketch, place->place, l->owner[i], 1);
@@ -235,7 +238,7 @@ static int prepare(struct sampling *l, struct content *content, const struct gat
 {
 	struct sketch_options options = { .bytes = o->memory_bytes, .theta = o->theta > 0 ? o->theta : LOOK_THETA,
 					  .run = l->past.run, .phase = l->past.phase,
-					  .probe_is_hash = content_reader(content) != READER_DIRECT_MAP };
+					  .probe_is_hash = o->fleet || content_reader(content) != READER_DIRECT_MAP };
 	int rc = content_random(&l->unlike, err);
 
 	if (!rc)
@@ -244,9 +247,10 @@ static int prepare(struct sampling *l, struct content *content, const struct gat
 		return rc;
 	l->walk.sample->sampled = l->sampled;
 	l->sketch = &l->sampled->sketch;
-	l->zero_hash = content_zero_hash(content);
-	places_begin(&l->places, content, l->walk.sample->machine.page_bytes);
-	return follow_frequent(l, err);
+	l->zero_hash = o->fleet ? fleet_hash(o->fleet, content_zero_hash(content)) : content_zero_hash(content);
+	places_begin(&l->places, content, l->walk.sample->machine.page_bytes, o->fleet);
+	/* what one host follows others would have to follow, too */
+	return o->fleet ? 0 : follow_frequent(l, err);
 }
 
 static int begin(struct sampling **ret, struct sample *s, const struct sysroot *root, struct content *content,
@@ -310,7 +314,7 @@ int sampling_look(struct sample *s, const struct sysroot *root, struct content *
 	struct sampling_past past = { 0 };
 	int rc = content_random(&past.run, err);
 
-	if (!rc)
+	if (!rc && !options->fleet)
 		rc = content_random(&past.phase, err);
 	if (!rc)
 		rc = begin(&l, s, root, content, options, &past, 1, err);

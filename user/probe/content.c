@@ -123,13 +123,27 @@ static int place_probe(struct content *c, struct error *err)
 	return 0;
 }
 
-static int make_own(struct content *c, struct error *err)
+/* One key for all hosts of a fleet, or one that nobody else has. */
+static int make_key(struct content *c, const struct fleet_key *fleet, struct error *err)
+{
+	uint64_t words[CONTENT_KEY_WORDS];
+	_Static_assert(sizeof(words) == sizeof(c->key), "words of a key");
+
+	if (!fleet)
+		return random_bytes(c->key, sizeof(c->key), err);
+	fleet_key_expand(fleet, "page hash", words, CONTENT_KEY_WORDS);
+	memcpy(c->key, words, sizeof(words));
+	explicit_bzero(words, sizeof(words));
+	return 0;
+}
+
+static int make_own(struct content *c, const struct fleet_key *fleet, struct error *err)
 {
 	void *page = mmap(NULL, c->page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)
 		return fail_errno(err, "map", "a page", NULL);
 	c->own = page;
-	int rc = random_bytes(c->key, sizeof(c->key), err);
+	int rc = make_key(c, fleet, err);
 	if (!rc)
 		rc = place_probe(c, err);
 	if (rc)
@@ -357,10 +371,11 @@ static int silent(enum libbpf_print_level level, const char *fmt, va_list args)
 	return 0;
 }
 
-static int open_as(struct content *c, enum reader_kind want, const char **ret_why, struct error *err)
+static int open_as(struct content *c, const struct fleet_key *fleet, enum reader_kind want, const char **ret_why,
+		   struct error *err)
 {
 	libbpf_print_fn_t before = libbpf_set_print(silent);
-	int rc = make_own(c, err);
+	int rc = make_own(c, fleet, err);
 	if (!rc)
 		rc = choose_reader(c, want, ret_why, err);
 	libbpf_set_print(before);
@@ -377,7 +392,7 @@ int content_open_pretending(struct content **ret, enum reader_kind want, const s
 	c->page_bytes = pretence->page_bytes ? pretence->page_bytes : (uint64_t)sysconf(_SC_PAGESIZE);
 	c->wrong_contents = pretence->wrong_contents;
 	c->old_probe = pretence->old_probe;
-	int rc = open_as(c, want, ret_why, err);
+	int rc = open_as(c, pretence->key, want, ret_why, err);
 	if (rc) {
 		content_close(c);
 		return rc;
@@ -389,6 +404,12 @@ int content_open_pretending(struct content **ret, enum reader_kind want, const s
 int content_open(struct content **ret, enum reader_kind want, const char **ret_why, struct error *err)
 {
 	return content_open_pretending(ret, want, &(struct content_pretence){ 0 }, ret_why, err);
+}
+
+int content_open_fleet(struct content **ret, const struct fleet_key *key, enum reader_kind want, const char **ret_why,
+		       struct error *err)
+{
+	return content_open_pretending(ret, want, &(struct content_pretence){ .key = key }, ret_why, err);
 }
 
 void content_close(struct content *c)

@@ -3,7 +3,7 @@
  * Page contents, as keyed hashes made in the kernel. Two readers give the same
  * hashes: the direct map (by frame, takes no lock of the target) and the
  * copying task iterator (by address). Contents never reach user space; the key
- * is random per content_open() and never leaves the process.
+ * is random per content_open(), or a fleet's, and never leaves the process.
  */
 #ifndef KSMSCOPE_PROBE_CONTENT_H
 #define KSMSCOPE_PROBE_CONTENT_H
@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "core/fleet/fleet_key.h"
 #include "core/sample.h"
 
 struct content;
@@ -25,6 +26,14 @@ struct content;
  * direct map is not used, NULL where it is.
  */
 int content_open(struct content **ret, enum reader_kind want, const char **ret_why, struct error *err);
+
+/*
+ * The same, with the key of a fleet in place of a random one: equal pages have
+ * equal hashes on all its hosts. What content_hash() gives then is still none
+ * of what may leave the process: fleet_hash() makes that of it.
+ */
+int content_open_fleet(struct content **ret, const struct fleet_key *key, enum reader_kind want, const char **ret_why,
+		       struct error *err);
 void content_close(struct content *content);
 
 enum reader_kind content_reader(const struct content *content);

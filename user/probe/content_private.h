@@ -5,11 +5,12 @@
 
 #include "probe/content.h"
 
-/* What a test pretends about this machine. */
+/* What content_open() goes by; but for the key only a test sets it. */
 struct content_pretence {
 	uint64_t page_bytes;	/* a larger base page; 0: the true one */
 	bool wrong_contents;	/* our own page is found, but does not read as what it holds */
 	bool old_probe;		/* lines can't be read in place */
+	const struct fleet_key *key;	/* a fleet's; NULL: a random one */
 };
 
 /* content_open() on that machine. */
