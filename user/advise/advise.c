@@ -38,11 +38,10 @@ static int build(struct model *m, struct sample *s, const struct advise_options 
 	return 0;
 }
 
-int advise_look(struct sample *s, struct model *m, const struct sysroot *root, const struct advise_options *o,
-		double settle_seconds, const volatile sig_atomic_t *stop, bool *ret_named_missing, struct error *err)
+struct gather_options advise_gather_options(const struct advise_options *o, const struct sysroot *root,
+					    double settle_seconds, const volatile sig_atomic_t *stop)
 {
-	struct progress progress;
-	const struct gather_options gather = {
+	return (struct gather_options){
 		.target = advise_target(o),
 		.reader = advise_reader(o),
 		.settle_seconds = settle_seconds,
@@ -52,14 +51,30 @@ int advise_look(struct sample *s, struct model *m, const struct sysroot *root, c
 		.budget = o->budget,
 		.calibration = o->calibration || !root->live ? o->calibration : CALIBRATION_FILE,
 		.heat_seconds = o->heat_seconds,
-		.progress = show_look,
-		.context = &progress,
 		.stop = stop,
 	};
+}
 
+int advise_gather(struct sample *s, const struct sysroot *root, const struct gather_options *options,
+		  bool *ret_named_missing, struct error *err)
+{
+	struct gather_options gather = *options;
+	struct progress progress;
+
+	gather.progress = show_look;
+	gather.context = &progress;
 	progress_start(&progress);
 	int rc = gather_sample(s, root, &gather, ret_named_missing, err);
 	progress_end(&progress);
+	return rc;
+}
+
+int advise_look(struct sample *s, struct model *m, const struct sysroot *root, const struct advise_options *o,
+		double settle_seconds, const volatile sig_atomic_t *stop, bool *ret_named_missing, struct error *err)
+{
+	const struct gather_options gather = advise_gather_options(o, root, settle_seconds, stop);
+	int rc = advise_gather(s, root, &gather, ret_named_missing, err);
+
 	if (!rc && (trust_assign(s, &o->rules) || build(m, s, o)))
 		rc = fail(err, EXIT_FAILED, "out of memory counting %u frames: look at fewer processes at a time",
 			  frame_count(&s->frames));
@@ -128,7 +143,7 @@ static int advise(const struct advise_options *o, const struct sysroot *root, co
 	if (!rc && o->plot)
 		rc = draw(o, &s, &m, err);
 	if (!rc && named_missing)
-		rc = fail(err, EXIT_FAILED, "not every process that was named could be looked at; the answer is about the others");
+		rc = fail(err, EXIT_FAILED, ADVISE_NAMED_MISSING);
 	applied_free(&applied);
 	model_free(&m);
 	sample_free(&s);
@@ -138,10 +153,11 @@ static int advise(const struct advise_options *o, const struct sysroot *root, co
 int advise_run(const struct advise_options *o, const volatile sig_atomic_t *stop, struct error *err)
 {
 	struct sysroot root;
-	int rc = sysroot_open(&root, o->sysroot, err);
-	if (rc)
+	int rc = o->compare ? advise_compare(o, err) : sysroot_open(&root, o->sysroot, err);
+	if (rc || o->compare)
 		return rc;
 	rc = o->calibrate ? advise_calibrate(&root, o, stop, err)
+	     : o->sketch ? advise_sketch(&root, o, stop, err)
 	     : o->undo ? advise_undo(&root, o, err) : advise(o, &root, stop, err);
 	sysroot_close(&root);
 	return rc;

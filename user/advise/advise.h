@@ -19,6 +19,20 @@
  */
 int advise_run(const struct advise_options *options, const volatile sig_atomic_t *stop, struct error *err);
 
+#define ADVISE_NAMED_MISSING "not every process that was named could be looked at; the answer is about the others"
+
+/* What the options ask for of a look, and such a look, with a progress bar on a terminal. */
+struct gather_options advise_gather_options(const struct advise_options *options, const struct sysroot *root,
+					    double settle_seconds, const volatile sig_atomic_t *stop);
+int advise_gather(struct sample *ret, const struct sysroot *root, const struct gather_options *options,
+		  bool *ret_named_missing, struct error *err);
+
+/* --sketch: look under the fleet's key, and write what may leave this machine. */
+int advise_sketch(const struct sysroot *root, const struct advise_options *options, const volatile sig_atomic_t *stop,
+		  struct error *err);
+/* --compare: what the machines of some sketches would save together. */
+int advise_compare(const struct advise_options *options, struct error *err);
+
 /* One look at the targets and its model, with a progress bar on a terminal. */
 int advise_look(struct sample *ret_sample, struct model *ret_model, const struct sysroot *root,
 		const struct advise_options *options, double settle_seconds, const volatile sig_atomic_t *stop,

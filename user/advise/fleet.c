@@ -6,6 +6,7 @@
 
 #include "advise/advise.h"
 #include "core/count/owner.h"
+#include "core/estimate/sampled.h"
 #include "core/trust/assign.h"
 #include "gather/fleet.h"
 #include "out/fleet.h"
@@ -26,7 +27,7 @@ struct sketching {
 static int look(struct sketching *k, const struct sysroot *root, const volatile sig_atomic_t *stop,
 		bool *ret_named_missing, struct error *err)
 {
-	struct gather_options gather = advise_gather_options(k->options, 0, stop);
+	struct gather_options gather = advise_gather_options(k->options, root, 0, stop);
 
 	gather.mode = LOOK_SAMPLED;
 	gather.theta = 1;		/* as many as the table holds: the smallest are taken from them */

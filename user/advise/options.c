@@ -6,6 +6,7 @@
 
 #include "act/apply.h"
 #include "core/estimate/sketch.h"
+#include "core/fleet/portable.h"
 #include "gather/domains.h"
 #include "gather/calibration.h"
 #include "measure/calibrate.h"
@@ -16,7 +17,7 @@ static const char *const opt_ins[] = { "mappings", "process", NULL };
 
 static const char epilogue[] =
 	"Without --apply and --undo nothing is changed. Contents are hashed in the kernel with a key\n"
-	"of this run; neither contents nor hashes leave it.\n"
+	"of this run; neither contents nor hashes leave it, but for --sketch under the fleet's key.\n"
 	"See ksm-advise(1), and docs/anatomy.md for how KSM works.\n";
 
 /* Is anybody asked for by what they are, not by PID? */
@@ -35,14 +36,41 @@ static int check_calibrate(const struct advise_options *o, struct error *err)
 	return 0;
 }
 
+static int check_compare(const struct advise_options *o, struct error *err)
+{
+	if (advise_has_target(o) || o->sketch || o->fleet_key || o->apply || o->undo || o->sysroot || o->domains)
+		return fail(err, EXIT_USAGE, "--compare reads sketches and nothing else: it goes with --format and "
+			    "--verbose alone");
+	return 0;
+}
+
+static int check_sketch(const struct advise_options *o, struct error *err)
+{
+	if (!o->sketch)
+		return o->fleet_key || o->label || o->domain || o->has_contents
+		       ? fail(err, EXIT_USAGE, "--fleet-key, --label, --domain and --contents go with --sketch") : 0;
+	if (!o->fleet_key)
+		return fail(err, EXIT_USAGE, "--sketch needs --fleet-key: without one no hash leaves this process");
+	if (o->apply || o->undo || o->exact || o->has_theta || o->sysroot)
+		return fail(err, EXIT_USAGE, "--sketch goes without --apply, --undo, --exact, --sample and --sysroot");
+	if (o->has_contents && (!o->contents || o->contents > PORTABLE_CONTENTS_MAX))
+		return fail(err, EXIT_USAGE, "--contents takes 1 to %u", PORTABLE_CONTENTS_MAX);
+	return 0;
+}
+
 /* What belongs together, and what does not. */
 static int check(const struct advise_options *o, struct error *err)
 {
+	if (o->compare)
+		return check_compare(o, err);
+	int rc = check_sketch(o, err);
+	if (rc)
+		return rc;
 	if (o->calibrate)
 		return check_calibrate(o, err);
 	if (o->no_writes)
 		return fail(err, EXIT_USAGE, "--no-writes goes with --calibrate; without --apply nothing is written anyway");
-	if (!o->pids.count && !by_kind(o) && !o->undo)
+	if (!advise_has_target(o) && !o->undo && !o->sketch)
 		return fail(err, EXIT_USAGE, "whom to look at? --pid, --comm, --cgroup, --uid, --vm or --all; see ksm-advise --help");
 	if (o->undo && (o->apply || by_kind(o)))
 		return fail(err, EXIT_USAGE, "--undo goes alone or with --pid");
@@ -129,14 +157,27 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		{ "calibration", 0, "FILE", "where that is kept (default " CALIBRATION_FILE ")", .string = &o->calibration },
 		{ "no-writes", 0, NULL, "with --calibrate: leave the engine alone; costs of merging stay unknown",
 		  .flag = &o->no_writes },
+		{ .name = "Compare machines" },
+		{ "sketch", 0, "FILE", "write keyed hashes of a few contents, with how many frames hold each",
+		  .string = &o->sketch },
+		{ "fleet-key", 0, "KEYFILE", "the key: 32 hexadecimal digits, the same on all hosts, mode 0600",
+		  .string = &o->fleet_key },
+		{ "label", 0, "NAME", "of the sketch (default: the guest where it is one, else the host)",
+		  .string = &o->label },
+		{ "domain", 0, "NAME", "the trust domain of the sketch; with --domains only who is in it", .string = &o->domain },
+		{ "contents", 0, "N", "in the sketch (default 4096)", .number = &o->contents, .given = &o->has_contents },
+		{ "compare", 0, NULL, "say what the machines of these sketches would save together", .flag = &o->compare },
 		{ .name = "Journals" },
 		{ "state-dir", 0, "DIR", "where the journals are (default " ACT_STATE_DIR ")", .string = &o->state_dir },
 		{ 0 },
 	};
 	const struct program program = {
+		.operands = true,
 		.name = "ksm-advise",
 		.summary = "what merging would save in running processes, why it is not saved, and saving it",
 		.usage = "[OPTION]… --pid N | --comm NAME | --cgroup PATH | --uid U | --vm NAME | --all\n"
+			 "       ksm-advise --sketch FILE --fleet-key KEYFILE [OPTION]…\n"
+			 "       ksm-advise --compare FILE FILE…\n"
 			 "       ksm-advise --calibrate [SECONDS]",
 		.options = rows,
 		.epilogue = epilogue,
@@ -146,16 +187,29 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 
 	if (rc || *ret_parsed == PARSED_DONE)
 		return rc;
+	o->files = argv + operand;
+	o->files_count = argc - operand;
+	if (o->files_count && !o->compare)
+		return fail(err, EXIT_USAGE, "unexpected word \"%s\"; see ksm-advise --help", o->files[0]);
 	rc = o->budget_text ? budget_parse("--budget", o->budget_text, &o->budget, err) : 0;
 	if (!rc)
 		rc = check(o, err);
-	return !rc && o->domains ? domains_load(&o->rules, o->domains, err) : rc;
+	if (!rc && o->domains)
+		rc = domains_load(&o->rules, o->domains, err);
+	if (!rc && o->domains && o->domain && !domain_is_configured(&o->rules, o->domain))
+		rc = fail(err, EXIT_USAGE, "--domain %s: %s describes no such domain", o->domain, o->domains);
+	return rc;
 }
 
 void advise_options_free(struct advise_options *o)
 {
 	free(o->pids.pids);
 	domain_rules_free(&o->rules);
+}
+
+bool advise_has_target(const struct advise_options *o)
+{
+	return o->pids.count || by_kind(o);
 }
 
 struct target advise_target(const struct advise_options *o)

@@ -15,6 +15,10 @@ struct advise_options {
 	struct pid_option pids;
 	const char *comm, *cgroup, *vm, *sysroot, *state_dir, *budget_text, *domains, *plot;
 	struct domain_rules rules;	/* what is in the file `domains` */
+	const char *sketch, *fleet_key, *label, *domain;
+	char *const *files;		/* --compare: the words that are no options */
+	size_t files_count;
+	uint64_t contents;		/* of a sketch; 0: PORTABLE_DEFAULT_CONTENTS */
 	uint64_t uid;
 	double settle_seconds, for_seconds, ksmd_cpu, theta, heat_seconds, exchange_rate;
 	struct budget budget;
@@ -23,7 +27,7 @@ struct advise_options {
 	double calibrate_seconds;
 	int format, reader, opt_in;
 	bool has_uid, has_theta, has_memory, all, exact, apply, undo, dry_run, cross_domains, verbose, no_color;
-	bool calibrate, no_writes, ledger;
+	bool calibrate, no_writes, ledger, compare, has_contents;
 };
 
 /* Parse and check what belongs together. *ret is ready to be used when PARSED_GO comes back. */
@@ -31,6 +35,8 @@ int advise_options_parse(struct advise_options *ret, int argc, char **argv, enum
 			 struct error *err);
 void advise_options_free(struct advise_options *options);
 
+/* Is anybody named to be looked at? */
+bool advise_has_target(const struct advise_options *options);
 struct target advise_target(const struct advise_options *options);
 /* --apply needs to know single mappings, so it looks at every page. */
 enum look_mode advise_look_mode(const struct advise_options *options);

@@ -6,6 +6,22 @@
 #include "out/fleet.h"
 
 #define FEW_PAIRS 16
+#define FEW_MISSING 8
+
+static void partial(struct text *out, const struct sample *s)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->missing_count; i++) {
+		const struct missing *m = &s->missing[i];
+		if (m->harmless)
+			continue;
+		if (++count <= FEW_MISSING)
+			text_printf(out, "partial: %s: %s (%s)\n", m->what, known_name(m->state), m->why);
+	}
+	if (count > FEW_MISSING)
+		text_printf(out, "partial: and %zu more (--format json has all)\n", count - FEW_MISSING);
+}
 
 void sketched_text(struct text *out, const struct sketched *sketched)
 {
@@ -20,10 +36,7 @@ void sketched_text(struct text *out, const struct sketched *sketched)
 	if (!*p->domain)
 		text_printf(out, "What it has in common with others will count as crossing domains, as no saving: state one "
 			    "with --domain.\n");
-	for (size_t i = 0; i < s->missing_count; i++)
-		if (!s->missing[i].harmless)
-			text_printf(out, "partial: %s: %s (%s)\n", s->missing[i].what, known_name(s->missing[i].state),
-				    s->missing[i].why);
+	partial(out, s);
 }
 
 /* ---- several ---- */

@@ -37,6 +37,7 @@
 #include "core/estimate/regression.h"
 #include "core/estimate/sketch.h"
 
+/* Of the format, and of the hash of a page: where either changes, equal pages differ. test_portable.c holds the hash. */
 #define PORTABLE_VERSION 1
 #define PORTABLE_NAME_MAX 63
 #define PORTABLE_DEFAULT_CONTENTS 4096

@@ -16,6 +16,14 @@ struct domain_own {
 	char *name;			/* of a VM; NULL for the others */
 };
 
+bool domain_is_configured(const struct domain_rules *r, const char *name)
+{
+	for (uint32_t i = 0; i < r->domains_count; i++)
+		if (!strcmp(r->domains[i].name, name))
+			return true;
+	return false;
+}
+
 void domain_rules_free(struct domain_rules *r)
 {
 	for (uint32_t i = 0; i < r->rules_count; i++)

@@ -58,6 +58,8 @@ struct domain_rules {
  */
 int domain_rules_add(struct domain_rules *rules, const char *file, const char *text, size_t length,
 		     struct error *err);
+/* Does the configuration describe a domain of this name? */
+bool domain_is_configured(const struct domain_rules *rules, const char *name);
 void domain_rules_free(struct domain_rules *rules);
 
 struct domain_own;
