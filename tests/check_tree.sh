@@ -77,7 +77,7 @@ same "docs/anatomy.md has every reason of the doctor" \
 	"$(sed -n '/reason_names\[REASON_COUNT\] = {/,/};/s/.*"\([a-z-]*\)".*/\1/p' user/core/judge/doctor.c)" \
 	"$(sed -n '/^## Why is nothing merged/,$s/^| `\([a-z-]*\)` .*/\1/p' docs/anatomy.md)"
 none "docs/json.md has every key of ksm-advise" \
-	"$(grep -oE '(json_[a-z0-9]+|count|sharing|pair_member|ppm)\(&?j, "[a-z_0-9]+"' user/out/advise_json.c user/out/advise_huge_json.c | sed 's/.*"\(.*\)"/\1/' | sort -u |
+	"$(grep -ohE '(json_[a-z0-9]+|count|sharing|pair_member|figure|comparison|ppm)\(&?j, "[a-z_0-9]+"' user/out/{advise,advise_huge,fleet}_json.c | sed 's/.*"\(.*\)"/\1/' | sort -u |
 		while read -r key; do grep -q "\`$key\`" docs/json.md || echo "$key"; done)"
 none "docs/json.md has every knob" \
 	"$(sed -n 's/.*\[KNOB_[A-Z_]*\] = { "\([a-z_]*\)".*/\1/p' user/core/knobs.c |

@@ -35,7 +35,7 @@ fi
 
 # Another package manager may be at work on a machine that has just booted: wait for its lock.
 apt_get() {
-	DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null
+	DEBIAN_FRONTEND=noninteractive UCF_FORCE_CONFFOLD=1 apt-get -q -o DPkg::Lock::Timeout=300 "$@" </dev/null
 }
 
 # Servers are installed for the tests to start; none is to run as a service of this machine.
@@ -45,7 +45,16 @@ if [ ! -e "$policy" ]; then
 	printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"
 fi
 
+# PostgreSQL's package makes a database of its own and starts a server on it, unless it finds this. The tests bring
+# up a server for themselves, and none is to run beside them.
+no_database() {
+	local config=/etc/postgresql-common/createcluster.conf
+	[ -e "$config" ] && return
+	mkdir -p "${config%/*}" && echo "create_main_cluster = false" >"$config"
+}
+
 echo "deps: installing ${missing[*]}"
+case " ${missing[*]} " in *" postgresql-"*) no_database ;; esac
 # Old lists may do where the network does not: what counts is whether the installation works.
 apt_get update || echo "deps: apt-get update failed; trying with the package lists that are here" >&2
 if ! apt_get install -y --no-install-recommends "${missing[@]}"; then

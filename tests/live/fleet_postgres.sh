@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The SQL of docs/fleet.md on a real PostgreSQL server, and on SQLite: what it
-# says of a made fleet against what is true of it. The server is one of its own,
-# in a temporary directory, on a socket, without network.
+# says of a made fleet against what is true of it, and of sketches that
+# ksm-advise took of processes, against its own comparison and the exact count. The
+# server is one of its own, in a temporary directory, on a socket, without network.
 # check: once
 . "$(dirname "$0")/../lib.sh"
 
@@ -16,9 +17,10 @@ server=${server%/initdb}
 
 work=$(mktemp -d)
 chmod 755 "$work"
-started=
+server_runs=
 finish() {
-	[ -n "$started" ] && runuser -u postgres -- "$server/pg_ctl" -D "$work/db" -m immediate stop >/dev/null 2>&1
+	end_processes
+	[ -n "$server_runs" ] && runuser -u postgres -- "$server/pg_ctl" -D "$work/db" -m immediate stop >/dev/null 2>&1
 	rm -rf "$work"
 }
 trap finish EXIT
@@ -35,15 +37,40 @@ block() {
 # ---- the fleet, loaded as the page says ----
 
 "$tools/fleet_sketches" "$work" || bail "the fleet could not be made"
+# Beside it three of processes, in a domain of their own; the first two have 9000 contents in common, 3000 of them with the third.
+real=()
+(umask 077 && od -An -N16 -tx1 /dev/urandom | tr -d ' \n' >"$work/key")
+for number in 1 2 3; do
+	make_memory --stop --seed $number --common $((number < 3 ? 9000 : 3000)) --unique $((8000 * number)) --pairs 500 || break
+	"$build/ksm-advise" --sketch "$work/real-$number.sketch" --fleet-key "$work/key" --label real-$number --domain real \
+		--pid "$made_pid" >/dev/null 2>"$work/advise.err" || break
+	real+=("$made_pid")
+done
+exact() {
+	"$build/ksm-advise" --pid "$1" --settle 0 --exact --format json | jq '.duplicates.frames - .duplicates.zero'
+}
+if [ ${#real[@]} = 3 ]; then
+	for pair in 1,2 1,3 2,3; do
+		a=${pair%,*} b=${pair#*,}
+		printf 'real-%s\treal-%s\t%s\n' "$a" "$b" $(($(exact "${real[a - 1]},${real[b - 1]}") -
+			$(exact "${real[a - 1]}") - $(exact "${real[b - 1]}")))
+	done >"$work/real.true"
+	"$build/ksm-advise" --compare "$work"/real-?.sketch --format json | jq -r '.pairs[] |
+		"\(.a)\t\(.b)\t\(.inside.frames)\t\(.inside.low)\t\(.inside.high)"' | sort >"$work/real.compared"
+else
+	skip "sketches of processes" "$(head -n 1 "$work/advise.err" 2>/dev/null)"
+	rm -f "$work"/real-?.sketch
+fi
+end_processes
 block load >"$work/load.sh"
 (cd "$work" && sh load.sh ./*.sketch) || bail "loading failed"
-equal "a row per sketch" 12 "$(wc -l <"$work/sketch.tsv")"
-equal "a row per content" $((6 * 4096 + 6 * 3000)) "$(wc -l <"$work/content.tsv")"
+equal "a row per sketch" $((12 + ${#real[@]})) "$(wc -l <"$work/sketch.tsv")"
+equal "a row per content" $((6 * 4096 + 6 * 3000 + ${#real[@]} * 4096)) "$(wc -l <"$work/content.tsv")"
 
 mkdir "$work/db" && chown postgres: "$work/db"
 runuser -u postgres -- "$server/initdb" -D "$work/db" -A trust -U postgres --no-sync >"$work/initdb.log" 2>&1 ||
 	bail "initdb: $(tail -n 2 "$work/initdb.log")"
-started=1
+server_runs=1
 runuser -u postgres -- "$server/pg_ctl" -D "$work/db" -w -t 60 -l "$work/db/log" \
 	-o "-c listen_addresses='' -c unix_socket_directories='$work/db' -c fsync=off" start >/dev/null ||
 	bail "the server did not start: $(tail -n 2 "$work/db/log")"
@@ -81,7 +108,7 @@ fi
 # ---- what it says ----
 
 for engine in "${engines[@]}"; do
-	echo "SELECT a, b, shared, shared_low, shared_high FROM pair" | "$engine" >"$work/pairs" || bail "$engine: pairs"
+	echo "SELECT a, b, shared, shared_low, shared_high FROM pair WHERE a LIKE 'vm-%'" | "$engine" >"$work/pairs" || bail "$engine: pairs"
 	# 19 in 20 of the intervals hold what is true: of the pairs that share anything, all but three; none is missing or made up.
 	result=$(awk -F '\t' '
 		NR == FNR { true_of[$1, $2] = $3; there += $3 > 0; next }
@@ -97,7 +124,18 @@ for engine in "${engines[@]}"; do
 		END { print apart + 0 }' "$work/pairs.true" "$work/pairs")
 	equal "$engine: as ksm-advise --compare says" 0 "$result"
 
-	block partners | "$engine" >"$work/partners" || bail "$engine: partners"
+	if [ ${#real[@]} = 3 ]; then
+		echo "SELECT a, b, shared, shared_low, shared_high FROM pair WHERE a LIKE 'real-%'" | "$engine" | sort >"$work/real"
+		# 3 intervals of 95 %, one less may hold what is true; those of --compare overlap with all three.
+		result=$(awk -F '\t' '
+			FILENAME ~ /true$/ { true_of[$1, $2] = $3; next }
+			FILENAME ~ /compared$/ { low[$1, $2] = $4; high[$1, $2] = $5; next }
+			{ rows++; missed += true_of[$1, $2] < $4 || true_of[$1, $2] > $5
+			  apart += $5 < low[$1, $2] || $4 > high[$1, $2] }
+			END { print rows + 0, missed <= 1, apart + 0 }' "$work/real.true" "$work/real.compared" "$work/real")
+		equal "$engine: sketches of processes, as counted and as compared" "3 1 0" "$result"
+	fi
+	block partners | "$engine" | grep '^vm-' >"$work/partners" || bail "$engine: partners"
 	result=$(awk -F '\t' '
 		NR == FNR { true_of[$1, $2] = true_of[$2, $1] = $3; best[$1] = $3 > best[$1] ? $3 : best[$1]
 			best[$2] = $3 > best[$2] ? $3 : best[$2]; next }
