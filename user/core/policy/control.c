@@ -118,15 +118,32 @@ static void set_pace(struct controlling *c, const char *reason)
 	set(c, KNOB_PAGES_TO_SCAN, pace->pages_to_scan, reason);
 }
 
-static void set_direct(struct controlling *c, const char *reason)
+/* A knob as it will be when the plan is through. */
+static int64_t planned(const struct controlling *c, enum knob k)
 {
-	set(c, KNOB_ADVISOR_MODE, ADVISOR_NONE, "with the kernel's advisor on, pages_to_scan can't be set");
-	/* until it is off, a write would be refused */
-	if (value_or(c->facts->knob[KNOB_ADVISOR_MODE], ADVISOR_NONE) == ADVISOR_NONE)
-		set_pace(c, reason);
+	int64_t value = value_or(c->facts->knob[k], 0);
+
+	for (size_t i = 0; i < c->decision->plan.count; i++)
+		if (c->decision->plan.changes[i].kind == CHANGE_KNOB && c->decision->plan.changes[i].knob == k)
+			value = c->decision->plan.changes[i].after;
+	return value;
 }
 
-static void set_advisor(struct controlling *c, const char *reason)
+/* True when the engine may be started with what is set then: no faster than it is meant to be. */
+static bool set_direct(struct controlling *c, const char *reason)
+{
+	const struct pace_now *pace = &c->decision->pace;
+
+	set(c, KNOB_ADVISOR_MODE, ADVISOR_NONE, "with the kernel's advisor on, pages_to_scan can't be set");
+	/* until it is off, a write would be refused */
+	if (value_or(c->facts->knob[KNOB_ADVISOR_MODE], ADVISOR_NONE) != ADVISOR_NONE)
+		return false;
+	set_pace(c, reason);
+	return rate_of((double)planned(c, KNOB_PAGES_TO_SCAN), (double)planned(c, KNOB_SLEEP_MILLISECS)) <=
+	       rate_of((double)pace->pages_to_scan, (double)pace->sleep_millisecs) * (1 + NEAR);
+}
+
+static bool set_advisor(struct controlling *c, const char *reason)
 {
 	const struct pace_now *pace = &c->decision->pace;
 	int64_t cpu = (int64_t)(pace->budget * 100 + 0.5), now = value_or(c->facts->knob[KNOB_ADVISOR_TARGET_SCAN_TIME], 1);
@@ -136,6 +153,7 @@ static void set_advisor(struct controlling *c, const char *reason)
 	if (ratio < 1 - NEAR || ratio > 1 + NEAR)
 		set(c, KNOB_ADVISOR_TARGET_SCAN_TIME, pace->scan_seconds, reason);
 	set(c, KNOB_ADVISOR_MODE, ADVISOR_SCAN_TIME, "the kernel's advisor sets pages_to_scan");
+	return planned(c, KNOB_ADVISOR_MODE) == ADVISOR_SCAN_TIME;
 }
 
 static void set_manners(struct controlling *c)
@@ -157,21 +175,18 @@ int control_plan(const struct policy_config *config, struct policy_memory *m, co
 		 struct policy_decision *d)
 {
 	struct controlling c = { config, m, f, d, 0 };
-	bool runs = d->pace.budget > 0;
+	bool runs = d->pace.budget > 0, ready = true;
 	bool advisor = is_known(f->knob[KNOB_ADVISOR_MODE]) &&
 		       (config->pace == PACE_ADVISOR || (config->pace == PACE_AUTO && m->advisor_found));
 
 	if (!is_known(f->knob[KNOB_RUN]))
 		return 0;
 	if (runs) {
-		if (advisor)
-			set_advisor(&c, m->pace.reason);
-		else
-			set_direct(&c, m->pace.reason);
+		ready = advisor ? set_advisor(&c, m->pace.reason) : set_direct(&c, m->pace.reason);
 		set_manners(&c);
 	}
 	/* a run of 2 has stopped it, too, and is somebody's wish */
-	if (runs || f->knob[KNOB_RUN].number == 1)
+	if (runs ? ready : f->knob[KNOB_RUN].number == 1)
 		set(&c, KNOB_RUN, runs, m->pace.reason);
 	return c.rc;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/units.h"
+#include "core/model.h"
 
 const char *const pace_names[PACES] = { "stopped", "sweep", "watch", "rest" };
 
@@ -190,13 +191,34 @@ static const char *news(const struct pace_memory *m, const struct policy_config 
 	return NULL;
 }
 
+/* The kernel's own figure (6.4), else the same from its counters; not known where one of these is not. */
+static struct value profit_of(const struct policy_facts *f)
+{
+	static const enum knob tracked[] = { KNOB_PAGES_SHARED, KNOB_PAGES_SHARING, KNOB_PAGES_UNSHARED,
+					     KNOB_PAGES_VOLATILE };
+	struct value saved = saved_pages(f);
+	int64_t metadata = 0;
+
+	if (is_known(f->knob[KNOB_GENERAL_PROFIT]) || !is_known(saved))
+		return f->knob[KNOB_GENERAL_PROFIT];
+	for (size_t i = 0; i < sizeof(tracked) / sizeof(tracked[0]); i++) {
+		if (!is_known(f->knob[tracked[i]]))
+			return f->knob[tracked[i]];
+		metadata += f->knob[tracked[i]].number * RMAP_ITEM_BYTES;
+	}
+	return value_of(saved.number * (int64_t)f->page_bytes - metadata);
+}
+
 static const char *costs_more(struct pace_memory *m, const struct policy_config *c, const struct policy_facts *f,
 			      int64_t now_ns, char why[120])
 {
 	double gib = (double)(value_or(saved_pages(f), 0) * (int64_t)f->page_bytes) / (double)(1 << 30);
 	double cost = m->ksmd_share + m->cow_share;
-	int64_t profit = value_or(f->knob[KNOB_GENERAL_PROFIT], 0);
+	struct value gained = profit_of(f);
+	int64_t profit = value_or(gained, 0);
 
+	if (!is_known(f->ksmd_cpu_ns) || !is_known(f->cow_ksm) || !is_known(gained))
+		return "what it costs and gains can't be seen";
 	if (now_ns - m->since_ns < SETTLE_SECONDS * (int64_t)SECOND_NS)
 		return NULL;		/* what the sweep cost is behind us */
 	m->costs_more = cost > c->worth * gib || profit < 0 ? m->costs_more + 1 : 0;
@@ -276,8 +298,12 @@ static void settings(struct pace_now *ret, const struct pace_memory *m, const st
 	ret->sleep_millisecs = ret->pace == PACE_WATCH ? WATCH_SLEEP_MS : SWEEP_SLEEP_MS;
 	double nap_ns = (double)ret->sleep_millisecs * 1e6, pages = busy * nap_ns / page_ns;
 	double most = (double)c->rate_bytes / (double)(f->page_bytes ? f->page_bytes : 1) * nap_ns / SECOND_NS;
+	/* a scan must not be over before somebody can look at what it brought, and stop */
+	double least_ns = (double)(2 * c->interval_ns > c->hold_ns / 2 ? 2 * c->interval_ns : c->hold_ns / 2);
 	if (pages > most)
 		pages = most;
+	if (pages > memory * nap_ns / least_ns)
+		pages = memory * nap_ns / least_ns;
 	if (pages > (double)c->most_pages_to_scan)
 		pages = (double)c->most_pages_to_scan;
 	ret->pages_to_scan = pages < 1 ? 1 : (int64_t)pages;

@@ -67,6 +67,21 @@ static bool keeps_huge(const struct policy_config *c, struct policy_memory *m, c
 	return true;
 }
 
+/* What can't be read can't be put back, and is not written: it would run at a pace that nobody chose. */
+static bool cannot_pace(struct policy_memory *m, const struct policy_facts *f)
+{
+	static const enum knob needed[] = { KNOB_RUN, KNOB_PAGES_TO_SCAN, KNOB_SLEEP_MILLISECS };
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		if (is_known(f->knob[needed[i]]))
+			continue;
+		snprintf(m->barred, sizeof(m->barred), "the engine's %s can't be read (%s)", knobs[needed[i]].name,
+			 known_name(f->knob[needed[i]].known));
+		return true;
+	}
+	return false;
+}
+
 /* Everything that is opted in merges with everything else: mainline KSM has one merge space. */
 static bool would_cross(const struct policy_config *c, struct policy_memory *m, const struct policy_facts *f)
 {
@@ -87,7 +102,7 @@ static const char *bar(const struct policy_config *c, struct policy_memory *m, c
 	/* where it may not run anyhow nobody needs to know what else is in its way */
 	if (c->state[m->pressure.state].engine_cpu <= 0)
 		return NULL;
-	bool barred = would_cross(c, m, f) || keeps_huge(c, m, f);
+	bool barred = cannot_pace(m, f) || would_cross(c, m, f) || keeps_huge(c, m, f);
 	if (barred && !*before)
 		decision_tell(d, POLICY_WARNING, "the engine may not run: %s", m->barred);
 	return barred ? m->barred : NULL;
