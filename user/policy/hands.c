@@ -6,16 +6,7 @@
 
 #include "policy/options.h"
 
-#define HANG_SECONDS 60.0
-
 /* ---- life ---- */
-
-/* A guardian that hears nothing for so long takes us for dead. */
-static double hang_seconds(const struct policy_config *config)
-{
-	double steps = 5 * (double)config->interval_ns / 1e9;
-	return steps > HANG_SECONDS ? steps : HANG_SECONDS;
-}
 
 int hands_open(struct hands *ret, const struct sysroot *root, const char *state_dir,
 	       const struct policy_config *config, const struct policy_log *log, struct error *err)
@@ -25,7 +16,7 @@ int hands_open(struct hands *ret, const struct sysroot *root, const char *state_
 	*ret = (struct hands){ .root = root, .state_dir = state_dir };
 	if (!config->apply)
 		return 0;
-	int rc = keeper_open(&ret->keeper, root, state_dir, POLICY_OWNER, hang_seconds(config), &left, err);
+	int rc = keeper_open(&ret->keeper, root, state_dir, POLICY_OWNER, (double)config->hang_ns / 1e9, &left, err);
 	for (size_t i = 0; i < left.count; i++)
 		policy_log_line(log, POLICY_WARNING, "left by an earlier run: %s", left.lines[i].text);
 	undo_report_free(&left);

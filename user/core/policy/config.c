@@ -27,6 +27,7 @@ void policy_config_init(struct policy_config *ret)
 {
 	*ret = (struct policy_config){
 		.interval_ns = SECONDS(2),
+		.hang_ns = SECONDS(60),
 		.hysteresis = 1.25,
 		.worse_hold_ns = SECONDS(2),
 		.better_hold_ns = SECONDS(60),

@@ -65,6 +65,7 @@ struct policy_config {
 	/* [policy] */
 	bool apply;
 	int64_t interval_ns;		/* from one decision to the next */
+	int64_t hang_ns;		/* not heard of for so long, it is taken for dead and everything is put back */
 	bool cross_domains;		/* merging across trust domains is accepted */
 	char domain[CONF_NAME_MAX + 32];	/* merge in this one only; "": the one with most memory that may be opted in */
 	bool keep_opt_ins;		/* at exit, what was opted in stays so */

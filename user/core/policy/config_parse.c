@@ -51,6 +51,7 @@ static const char *const opt_in_words[] = { "none", "ranges", "processes", NULL 
 static const struct key keys[] = {
 	{ SECTION_POLICY, "apply", TYPE_BOOL, AT(apply), 0, 0, NULL },
 	{ SECTION_POLICY, "interval", TYPE_DURATION, AT(interval_ns), 0.1, 3600, NULL },
+	{ SECTION_POLICY, "hang", TYPE_DURATION, AT(hang_ns), 1, DAY, NULL },
 	{ SECTION_POLICY, "cross_domains", TYPE_BOOL, AT(cross_domains), 0, 0, NULL },
 	{ SECTION_POLICY, "keep_opt_ins", TYPE_BOOL, AT(keep_opt_ins), 0, 0, NULL },
 	{ SECTION_POLICY, "measure", TYPE_BOOL, AT(measure), 0, 0, NULL },
@@ -263,6 +264,10 @@ int policy_config_check(const struct policy_config *c, struct error *err)
 			return fail(err, EXIT_USAGE, "[state %s] begins below %g%% of min_free, above [state %s] (%g%%): a worse "
 				    "state needs a lower bound", pressure_names[s], c->state[s].below * 100,
 				    pressure_names[s - 1], c->state[s - 1].below * 100);
+	if (c->hang_ns < 2 * c->interval_ns)
+		return fail(err, EXIT_USAGE, "[policy] hang (%s) is less than twice the interval (%s): it would be taken for dead "
+			    "while it waits", show_seconds((double)c->hang_ns / 1e9).text,
+			    show_seconds((double)c->interval_ns / 1e9).text);
 	if (c->most_rest_ns < c->rest_ns)
 		return fail(err, EXIT_USAGE, "[engine] longest_rest (%s) is shorter than rest (%s)",
 			    show_seconds((double)c->most_rest_ns / 1e9).text, show_seconds((double)c->rest_ns / 1e9).text);
