@@ -102,8 +102,13 @@ static bool is_of_change(const struct record *r, const struct change *c)
 		return c->kind == CHANGE_KNOB && c->knob == r->knob && c->after == r->after;
 	if (c->pid != r->pid || c->start_ticks != r->start_ticks)
 		return false;
-	return r->kind == RECORD_PRCTL ? c->kind == CHANGE_PRCTL
-				       : c->kind == CHANGE_MADVISE && c->start <= r->start && r->end <= c->end;
+	if (r->kind == RECORD_PRCTL)
+		return c->kind == CHANGE_PRCTL;
+	static const enum change_kind kinds[] = {
+		[RECORD_MADVISE] = CHANGE_MADVISE, [RECORD_BREAK] = CHANGE_BREAK, [RECORD_REBUILD] = CHANGE_REBUILD,
+		[RECORD_OPT_OUT] = CHANGE_OPT_OUT,
+	};
+	return r->kind != RECORD_FOUND && c->kind == kinds[r->kind] && c->start <= r->start && r->end <= c->end;
 }
 
 /* A journal from the file does not know the plan. */

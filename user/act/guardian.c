@@ -17,6 +17,8 @@
 
 #include "act/knob_change.h"
 #include "act/opt_in.h"
+#include "act/opt_out.h"
+#include "act/reshape.h"
 #include "act/restore.h"
 #include "base/cleanup.h"
 
@@ -133,7 +135,18 @@ static void let_go(struct guarding *g, size_t index)
 			   tally.foreign + tally.gone);
 }
 
-/* A knob, a release, or all opt-ins of one process. A program that goes on wants to hear of a refusal, not to end by it. */
+/* What one lever does to one process. */
+static int pull(struct guarding *g, size_t first, size_t end, struct error *err)
+{
+	enum lever lever = change_lever(g->plan->changes[first].kind);
+	if (lever == LEVER_SHAPE)
+		return reshape(g->root, &g->journal, g->plan, first, end, g->results, err);
+	if (lever == LEVER_OPT_OUT)
+		return opt_out(g->root, &g->journal, g->plan, first, end, g->results, err);
+	return opt_in(g->root, &g->journal, g->plan, first, end, g->results, err);
+}
+
+/* A knob, a release, or what one lever does to one process. A program that goes on wants to hear of a refusal, not to end by it. */
 static void carry_out_told(struct guarding *g, size_t first, size_t end)
 {
 	const struct change *c = &g->plan->changes[first];
@@ -143,7 +156,7 @@ static void carry_out_told(struct guarding *g, size_t first, size_t end)
 		knob_rewrite(g->root, &g->journal, c, first, &g->results[first]);
 	else if (c->kind == CHANGE_RELEASE)
 		let_go(g, first);
-	else if (opt_in(g->root, &g->journal, g->plan, first, end, g->results, &err))
+	else if (pull(g, first, end, &err))
 		for (size_t i = first; i < end; i++)
 			result_set(&g->results[i], CHANGE_REFUSED, "%s", err.text);
 }
@@ -155,7 +168,7 @@ static int carry_out(struct guarding *g, size_t first, size_t end, struct error 
 		return 0;
 	}
 	if (g->plan->changes[first].kind != CHANGE_KNOB)
-		return opt_in(g->root, &g->journal, g->plan, first, end, g->results, err);
+		return pull(g, first, end, err);
 	int rc = 0;
 	for (size_t i = first; !rc && i < end; i++)
 		rc = knob_change(g->root, &g->journal, &g->plan->changes[i], i, &g->results[i], err);

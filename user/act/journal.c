@@ -104,6 +104,9 @@ static const struct {
 	[RECORD_MADVISE] = { "madvise", 5, parse_madvise },
 	[RECORD_PRCTL] = { "prctl", 3, parse_prctl },
 	[RECORD_FOUND] = { "found", 4, parse_found },
+	[RECORD_BREAK] = { "break", 5, parse_madvise },
+	[RECORD_REBUILD] = { "rebuild", 5, parse_madvise },
+	[RECORD_OPT_OUT] = { "optout", 5, parse_madvise },
 };
 
 static struct record *record_at_line(struct journal *j, uint64_t line)
@@ -314,6 +317,9 @@ static int append_record(struct journal *j, const struct record *r, struct error
 			return append(j, err, "%s %s %" PRId64 " any", kind, knobs[r->knob].name, r->before);
 		return append(j, err, "%s %s %" PRId64 " %" PRId64, kind, knobs[r->knob].name, r->before, r->after);
 	case RECORD_MADVISE:
+	case RECORD_BREAK:
+	case RECORD_REBUILD:
+	case RECORD_OPT_OUT:
 		return append(j, err, "%s %d %" PRIu64 " %" PRIu64 " 0x%" PRIx64 " 0x%" PRIx64, kind, r->pid,
 			      r->start_ticks, r->since_ticks, r->start, r->end);
 	case RECORD_PRCTL:
@@ -349,6 +355,16 @@ void journal_note(struct journal *j, size_t record, enum record_state state)
 {
 	j->records[record].state = state;
 	append(j, NULL, "state %u %s", j->records[record].line, state_names[state]);
+}
+
+enum lever record_lever(const struct record *record)
+{
+	static const enum lever levers[] = {
+		[RECORD_KNOB] = LEVER_KNOB, [RECORD_MADVISE] = LEVER_OPT_IN, [RECORD_PRCTL] = LEVER_OPT_IN,
+		[RECORD_FOUND] = LEVER_OPT_IN, [RECORD_BREAK] = LEVER_SHAPE, [RECORD_REBUILD] = LEVER_SHAPE,
+		[RECORD_OPT_OUT] = LEVER_OPT_OUT,
+	};
+	return levers[record->kind];
 }
 
 size_t journal_open_records(const struct journal *j)

@@ -11,6 +11,9 @@
  *	knob <name> <before> <after>		after "any": the kernel changes it behind our write
  *	madvise <pid> <start ticks> <since ticks> <start> <end>
  *	prctl <pid> <start ticks> <since ticks>
+ *	break <pid> <start ticks> <since ticks> <start> <end>	huge pages in it were whole
+ *	rebuild <pid> <start ticks> <since ticks> <start> <end>	there were none in it
+ *	optout <pid> <start ticks> <since ticks> <start> <end>	was mergeable
  *	found <pid> <start ticks> <start> <end>	was mergeable before our prctl
  *	state <line number of a record> done|refused|restored|foreign|gone|replaced
  *
@@ -32,12 +35,16 @@
 
 #include "act/state.h"
 #include "base/error.h"
+#include "core/judge/plan.h"
 #include "core/knobs.h"
 
 #define BOOT_ID_BYTES 40
 #define JOURNAL_ANY INT64_MIN		/* record.after: not our value, restore whatever is there */
 
-enum record_kind { RECORD_KNOB, RECORD_MADVISE, RECORD_PRCTL, RECORD_FOUND };
+enum record_kind {
+	RECORD_KNOB, RECORD_MADVISE, RECORD_PRCTL, RECORD_FOUND,
+	RECORD_BREAK, RECORD_REBUILD, RECORD_OPT_OUT,
+};
 
 enum record_state {
 	RECORD_INTENDED,	/* about to be written; perhaps it was, perhaps not */
@@ -58,7 +65,7 @@ struct record {
 	pid_t pid;			/* the other kinds */
 	uint64_t start_ticks;		/* when the process started */
 	uint64_t since_ticks;		/* when the change was made: children that are younger inherited it */
-	uint64_t start, end;		/* RECORD_MADVISE, RECORD_FOUND */
+	uint64_t start, end;		/* all but RECORD_KNOB and RECORD_PRCTL */
 	size_t change;			/* index into the plan; not in the file */
 };
 
@@ -93,6 +100,9 @@ int journal_sync(struct journal *journal, struct error *err);
 
 /* Note what became of a record. Not synced: losing it costs a repeated, harmless look at the next undo. */
 void journal_note(struct journal *journal, size_t record, enum record_state state);
+
+/* By which lever it was made, and is taken back. */
+enum lever record_lever(const struct record *record);
 
 /* Is there something to take back? */
 static inline bool record_open(const struct record *record)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "act/knob_change.h"
+#include "act/opt_out.h"
+#include "act/reshape.h"
 #include "act/take_back.h"
 #include "base/cleanup.h"
 
@@ -24,7 +26,7 @@ static bool is_wanted(const struct record *record, const struct restore_filter *
 {
 	if (record->kind == RECORD_KNOB || !record_open(record))
 		return false;
-	if (filter->end && (record->kind != RECORD_MADVISE || record->start >= filter->end || filter->start >= record->end))
+	if (filter->end && (record->kind == RECORD_PRCTL || record->kind == RECORD_OPT_OUT || record->start >= filter->end || filter->start >= record->end))
 		return false;
 	for (size_t i = 0; i < filter->pids_count; i++)
 		if (record->pid == filter->pids[i])
@@ -32,13 +34,13 @@ static bool is_wanted(const struct record *record, const struct restore_filter *
 	return filter->pids_count == 0;
 }
 
-/* Indices of the open opt-ins, processes together, last opted in first. */
+/* Indices of the open changes of processes: processes together, levers together, latest first. */
 struct open_opt_ins {
 	size_t *records;
 	size_t count;
 };
 
-/* For qsort_r(): by process, and within it the latest first. */
+/* For qsort_r(): by process, within it by lever, within that the latest first. */
 static int by_process(const void *a, const void *b, void *context)
 {
 	const struct record *records = context;
@@ -47,12 +49,26 @@ static int by_process(const void *a, const void *b, void *context)
 		return records[x].pid > records[y].pid ? -1 : 1;
 	if (records[x].start_ticks != records[y].start_ticks)
 		return records[x].start_ticks > records[y].start_ticks ? -1 : 1;
+	if (record_lever(&records[x]) != record_lever(&records[y]))
+		return record_lever(&records[x]) < record_lever(&records[y]) ? -1 : 1;
 	return x > y ? -1 : x < y;
 }
 
-static bool same_process(const struct record *a, const struct record *b)
+static bool same_step(const struct record *a, const struct record *b)
 {
-	return a->pid == b->pid && a->start_ticks == b->start_ticks;
+	return a->pid == b->pid && a->start_ticks == b->start_ticks && record_lever(a) == record_lever(b);
+}
+
+static void take_back_step(const struct sysroot *root, const struct family *family, struct journal *journal,
+			   const size_t *records, size_t count, struct change_result *ret)
+{
+	enum lever lever = record_lever(&journal->records[records[0]]);
+	if (lever == LEVER_SHAPE)
+		reshape_back(root, journal, records, count, ret);
+	else if (lever == LEVER_OPT_OUT)
+		opt_out_back(root, journal, records, count, ret);
+	else
+		take_back(root, family, journal, records, count, ret);
 }
 
 static void take_back_all(const struct sysroot *root, const struct family *family, struct journal *journal,
@@ -62,9 +78,9 @@ static void take_back_all(const struct sysroot *root, const struct family *famil
 		const struct record *one = &journal->records[open->records[first]];
 		struct change_result result = { 0 };
 		for (end = first + 1; end < open->count; end++)
-			if (!same_process(one, &journal->records[open->records[end]]))
+			if (!same_step(one, &journal->records[open->records[end]]))
 				break;
-		take_back(root, family, journal, open->records + first, end - first, &result);
+		take_back_step(root, family, journal, open->records + first, end - first, &result);
 		for (size_t i = first; i < end; i++)
 			report(context, &journal->records[open->records[i]], &result);
 	}

@@ -2,8 +2,9 @@
 /*
  * Put back what a journal holds: the one way for the normal end, the guardian
  * and undo. Knobs first, last written first restored, so that the engine is
- * the machine's again at once; then the opt-ins, process by process. What is
- * restored already is passed over, so it can be called again.
+ * the machine's again at once; then the rest, process by process: opt-ins, then
+ * huge pages (which merged pages would keep from being rebuilt), then opt-outs.
+ * What is restored already is passed over, so it can be called again.
  */
 #ifndef KSMSCOPE_ACT_RESTORE_H
 #define KSMSCOPE_ACT_RESTORE_H

@@ -70,8 +70,7 @@ static int unmerge(struct injection *in, uint64_t start, uint64_t end, struct er
 	return rc;
 }
 
-/* A bounded number of pages within one stop; between two stops the process runs. */
-static int unmerge_ranges(const struct task *task, const struct ranges *ranges, uint64_t page_bytes, struct error *err)
+int unmerge_ranges(const struct task *task, const struct ranges *ranges, uint64_t page_bytes, struct error *err)
 {
 	struct injection *in = NULL;
 	uint64_t left = 0;

@@ -31,4 +31,11 @@
 void take_back(const struct sysroot *root, const struct family *family, struct journal *journal,
 	       const size_t *records, size_t count, struct change_result *ret);
 
+/*
+ * MADV_UNMERGEABLE inside the process, a bounded number of pages within one
+ * stop; between two stops it runs. Whether the memory is there is the caller's
+ * business (process_can_unmerge()).
+ */
+int unmerge_ranges(const struct task *task, const struct ranges *ranges, uint64_t page_bytes, struct error *err);
+
 #endif

@@ -292,9 +292,8 @@ static void verdict(struct json *j, const struct model *m)
 
 static void change(struct json *j, const struct change *c, const char *outcome)
 {
-	static const char *const kinds[] = { "knob", "madvise", "prctl" };
 	json_object(j, NULL);
-	json_string(j, "kind", kinds[c->kind]);
+	json_string(j, "kind", change_kind_name(c->kind));
 	if (c->kind == CHANGE_KNOB) {
 		json_string(j, "knob", knobs[c->knob].name);
 		json_i64(j, "before", c->before);
@@ -302,7 +301,7 @@ static void change(struct json *j, const struct change *c, const char *outcome)
 	} else {
 		json_i64(j, "pid", c->pid);
 	}
-	if (c->kind == CHANGE_MADVISE) {
+	if (c->kind != CHANGE_KNOB && c->kind != CHANGE_PRCTL) {
 		json_u64(j, "start", c->start);
 		json_u64(j, "end", c->end);
 	}

@@ -567,9 +567,13 @@ static void plan_change(struct text *out, const struct change *c)
 	if (c->kind == CHANGE_KNOB)
 		text_printf(out, "  %s: %" PRId64 " → %" PRId64 " (%s)\n", knobs[c->knob].name, c->before, c->after,
 			    c->reason);
-	else if (c->kind == CHANGE_MADVISE)
-		text_printf(out, "  process %d: madvise(%#" PRIx64 ", %s, MADV_MERGEABLE) inside it (%s)\n", c->pid,
-			    c->start, show_bytes(c->end - c->start).text, c->reason);
+	else if (c->kind == CHANGE_MADVISE || c->kind == CHANGE_OPT_OUT)
+		text_printf(out, "  process %d: madvise(%#" PRIx64 ", %s, %s) inside it (%s)\n", c->pid, c->start,
+			    show_bytes(c->end - c->start).text, c->kind == CHANGE_MADVISE ? "MADV_MERGEABLE" :
+			    "MADV_UNMERGEABLE", c->reason);
+	else if (c->kind == CHANGE_BREAK || c->kind == CHANGE_REBUILD)
+		text_printf(out, "  process %d: %s huge pages at %#" PRIx64 ", %s (%s)\n", c->pid,
+			    change_kind_name(c->kind), c->start, show_bytes(c->end - c->start).text, c->reason);
 	else
 		text_printf(out, "  process %d: prctl(PR_SET_MEMORY_MERGE, 1) inside it (%s)\n", c->pid, c->reason);
 }

@@ -83,10 +83,9 @@ void policy_report_text(struct text *out, const struct policy_report *r)
 
 static void json_change(struct json *j, const struct change *c, const struct policy_done *done)
 {
-	static const char *const kinds[] = { "knob", "madvise", "prctl", "release" };
 
 	json_object(j, NULL);
-	json_string(j, "kind", kinds[c->kind]);
+	json_string(j, "kind", change_kind_name(c->kind));
 	if (c->kind == CHANGE_KNOB) {
 		json_string(j, "knob", knobs[c->knob].name);
 		json_i64(j, "before", c->before);

@@ -15,6 +15,12 @@
 
 #define NAP_MILLISECS 20
 
+const char *change_kind_name(enum change_kind kind)
+{
+	static const char *const names[] = { "knob", "madvise", "prctl", "release", "break", "rebuild", "opt-out" };
+	return names[kind];
+}
+
 struct planner {
 	struct plan *plan;
 	const struct sample *sample;
@@ -203,11 +209,11 @@ size_t plan_step_end(const struct plan *plan, size_t first)
 	const struct change *one = &plan->changes[first];
 	size_t end = first + 1;
 
-	if (one->kind != CHANGE_MADVISE && one->kind != CHANGE_PRCTL)
+	if (one->kind == CHANGE_KNOB || one->kind == CHANGE_RELEASE)
 		return end;
 	while (end < plan->count && plan->changes[end].pid == one->pid &&
 	       plan->changes[end].start_ticks == one->start_ticks &&
-	       (plan->changes[end].kind == CHANGE_MADVISE || plan->changes[end].kind == CHANGE_PRCTL))
+	       change_lever(plan->changes[end].kind) == change_lever(one->kind))
 		end++;
 	return end;
 }

@@ -13,7 +13,23 @@ enum change_kind {
 	CHANGE_MADVISE,			/* madvise(MADV_MERGEABLE) on [start, end) inside pid; back: MADV_UNMERGEABLE */
 	CHANGE_PRCTL,			/* prctl(PR_SET_MEMORY_MERGE, 1) inside pid; back: 0 */
 	CHANGE_RELEASE,			/* take back what was opted in of [start, end) by this plan's journal; no way back */
+	CHANGE_BREAK,			/* break the huge pages in [start, end) of pid; back: rebuild them */
+	CHANGE_REBUILD,			/* make huge pages of [start, end) of pid; back: break them */
+	CHANGE_OPT_OUT,			/* madvise(MADV_UNMERGEABLE) on [start, end) inside pid; back: MADV_MERGEABLE */
 };
+
+/* Changes of one lever in one process are made in one go. In the order in which they are taken back. */
+enum lever { LEVER_KNOB, LEVER_RELEASE, LEVER_OPT_IN, LEVER_SHAPE, LEVER_OPT_OUT };
+
+static inline enum lever change_lever(enum change_kind kind)
+{
+	static const enum lever levers[] = { LEVER_KNOB, LEVER_OPT_IN, LEVER_OPT_IN, LEVER_RELEASE, LEVER_SHAPE,
+					     LEVER_SHAPE, LEVER_OPT_OUT };
+	return levers[kind];
+}
+
+/* "knob", "madvise", "prctl", "release", "break", "rebuild", "opt-out"; static storage. */
+const char *change_kind_name(enum change_kind kind);
 
 struct change {
 	enum change_kind kind;
@@ -21,7 +37,7 @@ struct change {
 	int64_t before, after;
 	pid_t pid;			/* the other kinds */
 	uint64_t start_ticks;		/* the process that was meant, not a later one of this PID */
-	uint64_t start, end;		/* CHANGE_MADVISE */
+	uint64_t start, end;		/* all but CHANGE_KNOB and CHANGE_PRCTL */
 	char reason[160];
 };
 
@@ -57,7 +73,7 @@ int plan_make(struct plan *ret_plan, const struct sample *sample, const struct m
 int plan_measuring(struct plan *ret_plan, const struct engine *engine);
 void plan_free(struct plan *plan);
 
-/* Behind the changes that are made in one go, from `first` on: a knob, a release, or the opt-ins of one process. */
+/* Behind the changes that are made in one go, from `first` on: a knob, a release, or what one lever does to one process. */
 size_t plan_step_end(const struct plan *plan, size_t first);
 
 #endif
