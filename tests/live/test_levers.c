@@ -131,7 +131,7 @@ static void obey(const struct made *m, enum order order, uint64_t region, pid_t 
 		gone[region] = munmap(at, m->pmd) == 0;
 		break;
 	case GIVE_BACK:
-		madvise(at + m->pmd / 2, m->pmd / 2, MADV_DONTNEED);
+		gone[region] = madvise(at + m->pmd / 2, m->pmd / 2, MADV_DONTNEED) == 0;	/* reading would fill it */
 		break;
 	case REMAP:
 		gone[region] = mremap(at, m->pmd, m->pmd, MREMAP_MAYMOVE | MREMAP_FIXED, at + (1ull << 32)) != MAP_FAILED;
@@ -248,6 +248,7 @@ static const char *opted(struct test *t, const struct made *m, char ret[REGIONS 
 {
 	struct sample s;
 	sample_init(&s);
+	s.machine.page_bytes = m->page;
 	memset(ret, '?', REGIONS);
 	ret[REGIONS] = '\0';
 	proc_areas(&t->root, m->pid, 0, &s);

@@ -83,7 +83,6 @@ void policy_report_text(struct text *out, const struct policy_report *r)
 
 static void json_change(struct json *j, const struct change *c, const struct policy_done *done)
 {
-
 	json_object(j, NULL);
 	json_string(j, "kind", change_kind_name(c->kind));
 	if (c->kind == CHANGE_KNOB) {
@@ -93,7 +92,7 @@ static void json_change(struct json *j, const struct change *c, const struct pol
 	} else {
 		json_i64(j, "pid", c->pid);
 	}
-	if (c->kind == CHANGE_MADVISE || c->kind == CHANGE_RELEASE) {
+	if (c->kind != CHANGE_KNOB && c->kind != CHANGE_PRCTL) {
 		json_u64(j, "start", c->start);
 		json_u64(j, "end", c->end);
 	}
