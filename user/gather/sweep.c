@@ -57,7 +57,7 @@ struct sweep {
 	size_t known_count;
 	uint32_t passes;
 	uint32_t clock;			/* of the ages: tenths of seconds, one more each pass at least */
-	double pass_began;		/* of the last one, CLOCK_MONOTONIC */
+	double first_began, pass_began;	/* since when ages are known; the last pass; CLOCK_MONOTONIC */
 	uint64_t read_bytes;
 
 	/* of the last pass */
@@ -359,7 +359,8 @@ static void begin_counting(struct pass *p)
 		s->theta = choose_theta(s, expected);
 		s->told = false;
 	}
-	p->settle_seconds = settle_seconds(s, p->sample, expected);
+	/* nobody knows more of a page than that it has not changed since the first pass */
+	p->settle_seconds = fmin(settle_seconds(s, p->sample, expected), p->began - s->first_began);
 	p->gather = (struct gather_options){
 		.theta = s->theta, .memory_bytes = s->options.memory_bytes, .budget = s->options.budget,
 		.progress = s->options.progress, .context = s->options.context, .stop = s->options.stop,
@@ -564,6 +565,8 @@ int sweep_pass(struct sweep *s, struct sweep_pass *ret, struct error *err)
 			  .cpu_began = seconds_of(CLOCK_PROCESS_CPUTIME_ID) };
 
 	p.interval = s->passes ? p.began - s->pass_began : 0;
+	if (!s->told)
+		s->first_began = p.began;
 	sample_free(&s->sample);
 	holders_free(&s->holders);
 	int rc = list_now(s, &s->sample, err);

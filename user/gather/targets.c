@@ -203,14 +203,12 @@ static int choose(struct sample *s, struct choice *c, struct pid_list *pids, boo
 		rc = list_pids(c, pids, err);
 	for (size_t i = 0; !rc && i < pids->count; i++)
 		rc = consider(s, c, pids->pids[i], ret_named_missing, err);
-	if (rc || s->tasks_count)
+	if (rc || s->tasks_count || t->maybe_none)
 		return rc;
 	for (size_t i = 0; i < s->missing_count; i++)
 		if (!s->missing[i].harmless)
 			return fail(err, s->missing[i].state == DENIED ? EXIT_NOT_PERMITTED : EXIT_FAILED, "%s: %s",
 				    s->missing[i].what, s->missing[i].why);
-	if (t->maybe_none)
-		return 0;
 	return fail(err, EXIT_FAILED, "no process fits what was asked for");
 }
 
