@@ -279,6 +279,7 @@ duplicates|.duplicates | {frames, within_processes, capped}
 block sizes|[.granularity[] | select(.blocks > 0) | {block_bytes, blocks, distinct}] | sort
 processes|[.processes[] | {pid, candidate, self_duplicates}] | sort
 mappings|[.mappings[] | {pid, start, name, candidate}] | sort
+huge pages|.huge | {hidden_in_hugetlb_frames, ledger: [.ledger[] | {pid, address, duplicates, zero, unique, benefit_bytes}] | sort}
 sharing|[.sharing[] | {a: ([.a, .b] | min), b: ([.a, .b] | max), frames}] | sort'
 
 # fact FILE JQ
@@ -310,7 +311,7 @@ agrees() {
 	shift 2
 	for try in 1 2 3; do
 		oracle "$pids" "$work/before.json" || { not_ok "$name" "the brute-force count failed"; return; }
-		advise --pid "$pids" --settle 0 "$@"
+		advise --pid "$pids" --settle 0 --ledger "$@"
 		oracle "$pids" "$work/after.json"
 		cmp -s "$work/before.json" "$work/after.json" && break
 	done

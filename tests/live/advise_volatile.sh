@@ -19,7 +19,7 @@ holds "one look finds no change" '.frames.volatile == 0 and .looked.settle_secon
 
 end_processes
 make_memory --stop --pairs 307
-advise --pid "$made_pid" --settle 1
+advise --pid "$made_pid" --settle 1 --ledger
 holds "what stands still is not volatile" '.frames.volatile == 0' "$work/advise.json"
 oracle "$made_pid" "$work/oracle.json"
 compare_facts "two looks at a stopped process" "$work/oracle.json" "$work/advise.json"

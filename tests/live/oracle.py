@@ -45,8 +45,8 @@ class Area:
 class Frame:
     """A physical frame that KSM could take."""
 
-    def __init__(self, content, flags, first):
-        self.content, self.first = content, first
+    def __init__(self, content, flags, first, pfn):
+        self.content, self.first, self.pfn = content, first, pfn
         self.merged, self.huge = bool(flags & KSM), bool(flags & THP)
 
 
@@ -102,6 +102,7 @@ class Count:
         self.zero = self.number_of(bytes(PAGE))
         self.refused = collections.defaultdict(set)  # frames of mappings that KSM refuses, by reason
         self.zero_page_mappings = self.file_pages = self.merged_mappings = 0
+        self.hidden = {}  # frame number -> number of the content, of huge pages that KSM refuses
         self.kpageflags = os.open("/proc/kpageflags", os.O_RDONLY)
         for pid in self.pids:
             self.look_at(pid)
@@ -117,7 +118,9 @@ class Count:
             if self.only:
                 start, end = max(start, self.only[0]), min(end, self.only[1])
             if area.refused:
-                self.refuse(area, {entry & PFN for _, entry in present_pages(pagemap, start, end)})
+                present = list(present_pages(pagemap, start, end))
+                self.refuse(area, {entry & PFN for _, entry in present})
+                self.hide(area, present, memory)
                 continue
             for page, entry in present_pages(pagemap, start, end):
                 self.meet(area, page, entry, memory)
@@ -128,6 +131,14 @@ class Count:
     def refuse(self, area, pfns):
         """Each frame is counted once, in the row in which it was met first."""
         self.refused[area.refused] |= pfns.difference(*self.refused.values())
+
+    def hide(self, area, present, memory):
+        for page, entry in present:
+            pfn = entry & PFN
+            if pfn in self.hidden or area.refused not in ("hugetlb", "shared"):
+                continue
+            if area.refused == "hugetlb" or self.flags_of(pfn) & THP:
+                self.hidden[pfn] = self.number_of(os.pread(memory, PAGE, page * PAGE))
 
     def flags_of(self, pfn):
         return int.from_bytes(os.pread(self.kpageflags, 8, 8 * pfn), sys.byteorder)
@@ -147,7 +158,7 @@ class Count:
             if len(data) != PAGE:
                 sys.exit(f"oracle: process {area.pid}: can't read page {page:x}")
             self.index[pfn] = len(self.frames)
-            self.frames.append(Frame(self.number_of(data), flags, (area, page)))
+            self.frames.append(Frame(self.number_of(data), flags, (area, page), pfn))
         area.frames[page] = self.index[pfn]
         self.merged_mappings += self.frames[self.index[pfn]].merged
 
@@ -214,6 +225,63 @@ def mappings(count):
             yield {"pid": area.pid, "start": area.start * PAGE, "name": area.name, "candidate": len(frames)}
 
 
+def regions(count):
+    """(process, first page, frames) of the huge pages that are mapped whole, where they were met first."""
+    size = PMD // PAGE
+    for area in count.areas:
+        for start, frames in whole_blocks(area, size):
+            frames = [count.frames[f] for f in frames]
+            if all(f.huge and f.first == (area, start + i) and f.pfn == frames[0].pfn + i
+                   for i, f in enumerate(frames)) and frames[0].pfn % size == 0:
+                yield area.pid, start, frames
+
+
+def split_frees_zero():
+    """Since 6.12 the zero pages of a huge page are freed when it is split."""
+    return tuple(map(int, os.uname().release.split(".")[:2])) >= (6, 12)
+
+
+def use_zero_pages():
+    with open("/sys/kernel/mm/ksm/use_zero_pages", encoding="ascii") as file:
+        return file.read().strip() == "1"
+
+
+def ledger(count):
+    """What each huge page hides, and its share of what breaking all of them frees; a domain per uid."""
+    most = max_page_sharing()
+    found = list(regions(count))
+    inside = {frame for _, _, frames in found for frame in frames}
+    owner = {pid: os.stat(f"/proc/{pid}").st_uid for pid in count.pids}
+    base, huge = collections.Counter(), collections.Counter()
+    for frame in count.frames:
+        (huge if frame in inside else base)[owner[frame.first[0].pid], frame.content] += 1
+
+    def freed(n):
+        return n - -(-n // most)
+
+    for pid, start, frames in found:
+        row = {"pid": pid, "address": start * PAGE, "duplicates": 0, "zero": 0, "unique": 0}
+        share = 0.0
+        for frame in frames:
+            b, h = base[owner[pid], frame.content], huge[owner[pid], frame.content]
+            zero = frame.content == count.zero
+            row["zero" if zero else "duplicates" if b + h > 1 else "unique"] += 1
+            gone = zero and (split_frees_zero() or use_zero_pages())
+            share += 1 if gone else (freed(b + h) - freed(b)) / h
+        yield row | {"benefit_bytes": int(share * PAGE + 0.5)}
+
+
+def hidden_frames(count):
+    most = max_page_sharing()
+    candidates = collections.Counter(frame.content for frame in count.frames)
+    hidden = collections.Counter(count.hidden.values())
+
+    def freed(n):
+        return n - -(-n // most)
+
+    return sum(freed(candidates[c] + n) - freed(candidates[c]) for c, n in hidden.items())
+
+
 def max_page_sharing():
     try:
         with open("/sys/kernel/mm/ksm/max_page_sharing", encoding="ascii") as file:
@@ -252,6 +320,7 @@ def report(count):
                       for pid in count.pids],
         "mappings": list(mappings(count)),
         "sharing": sharing(count, held),
+        "huge": {"ledger": list(ledger(count)), "hidden_in_hugetlb_frames": hidden_frames(count)},
     }
 
 

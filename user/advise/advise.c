@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "cli/progress.h"
 #include "core/huge/frontier.h"
+#include "core/huge/hidden.h"
 #include "core/judge/build.h"
 #include "core/judge/verdict.h"
 #include "core/trust/assign.h"
@@ -26,7 +27,7 @@ static void show_look(void *context, uint64_t done, uint64_t expected)
 static int build(struct model *m, struct sample *s, const struct advise_options *o)
 {
 	const struct frontier_options frontier = { .calibration = s->calibration, .exchange_rate = o->exchange_rate };
-	int rc = model_build(m, s);
+	int rc = hidden_count(s) ? -ENOMEM : model_build(m, s);
 
 	if (rc || s->reader == READER_NONE)
 		return rc;
@@ -50,6 +51,7 @@ struct gather_options advise_gather_options(const struct advise_options *o, cons
 		.memory_bytes = o->memory_bytes,
 		.budget = o->budget,
 		.calibration = o->calibration || !root->live ? o->calibration : CALIBRATION_FILE,
+		.ledger = o->ledger,
 		.heat_seconds = o->heat_seconds,
 		.stop = stop,
 	};

@@ -8,6 +8,7 @@
 
 #include "core/estimate/sampled.h"
 #include "core/huge/heat.h"
+#include "core/huge/hidden.h"
 
 const char *area_class_name(enum area_class class)
 {
@@ -31,6 +32,7 @@ void sample_free(struct sample *s)
 	sampled_free(s->sampled);
 	free(s->calibration);
 	heat_facts_free(s->heat);
+	hidden_free(s->hidden);
 	memset(s, 0, sizeof(*s));
 }
 

@@ -126,6 +126,7 @@ struct engine {
 struct sampled;
 struct calibration;
 struct heat_facts;
+struct hidden;
 
 struct sample {
 	int64_t time_ns;		/* CLOCK_REALTIME at the start */
@@ -144,6 +145,7 @@ struct sample {
 	size_t areas_count;
 	struct frame_table frames;
 	struct heat_facts *heat;	/* how often huge pages are accessed; NULL: nobody looked (huge/heat.h) */
+	struct hidden *hidden;		/* contents of huge pages that KSM can't take; NULL: nobody looked (huge/hidden.h) */
 	struct sampled *sampled;	/* a look that sampled contents; NULL: every frame is in `frames` (sampled.h) */
 	struct calibration *calibration;	/* of this machine (huge/calibration.h); NULL: none that holds */
 	char *names;			/* NUL-terminated strings; offset 0 is "" */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/huge/hidden.h"
 #include "core/pfn_index.h"
 #include "gather/walk.h"
 
@@ -56,6 +57,10 @@ static void want_hash(struct look *l, uint64_t address, uint64_t pfn, uint32_t f
 
 static void take_first(struct look *l, uint32_t frame, uint64_t hash, bool read)
 {
+	if (frame == FRAME_NONE) {
+		hidden_add(l->sample, hash, read, hash == content_zero_hash(l->walk.content));
+		return;
+	}
 	frame_hashes(&l->sample->frames)[frame] = hash;
 	if (!read)
 		frame_flags_of(&l->sample->frames)[frame] |= FRAME_UNREAD;
@@ -157,6 +162,13 @@ static int take_pages(void *context, struct area *area, size_t i, size_t count, 
 	return count > 1 ? add_huge(context, area, i, err) : add_single(context, area, i, err);
 }
 
+/* KSM can't take it: its frame is none of the table's, only its content counts. */
+static void take_hidden(void *context, size_t i)
+{
+	struct look *l = context;
+	want_hash(l, chunk_address(&l->walk, i), l->walk.chunk.pfns[i], FRAME_NONE);
+}
+
 static int hash_chunk(void *context, const struct task *task, struct error *err)
 {
 	return hash_pending(context, task, take_first, err);
@@ -176,8 +188,9 @@ static void end_area(void *context, struct area *area)
 
 int look_first(struct look *l, struct error *err)
 {
-	static const struct walk_sink sink = { .pages = take_pages, .chunk_end = hash_chunk,
-					       .area_begin = begin_area, .area_end = end_area };
+	const struct walk_sink sink = { .pages = take_pages, .chunk_end = hash_chunk,
+					.hidden = l->sample->hidden ? take_hidden : NULL,
+					.area_begin = begin_area, .area_end = end_area };
 	int rc = walk_tasks(&l->walk, 0, &sink, l, err);
 	pfn_index_free(&l->shared);
 	pfn_index_free(&l->huge);
@@ -271,6 +284,10 @@ int look_begin(struct look **ret, struct sample *s, const struct sysroot *root, 
 	walk_begin(&l->walk, s, root, content, options);
 	if (options->settle_seconds > 0)
 		l->walk.expected *= 2;
+	if (options->ledger && hidden_begin(s)) {
+		look_end(l);
+		return walk_out_of_memory(err);
+	}
 	*ret = l;
 	return 0;
 }

@@ -57,14 +57,25 @@ static int list_present(struct walk *w, size_t count, bool with_flags, struct er
 	return 0;
 }
 
+/* Does the sink want to know of it: a page in a huge page that KSM refuses for being shared, or hugetlb? */
+static bool is_hidden(const struct walk *w, const struct area *area, size_t i)
+{
+	if (!w->sink->hidden || chunk_unreadable(&w->chunk, i))
+		return false;
+	return area->class == AREA_HUGETLB || (area->class == AREA_SHARED && chunk_huge(&w->chunk, i));
+}
+
 static int count_refused(struct walk *w, struct area *area, struct error *err)
 {
 	for (size_t i = 0; i < w->chunk.present; i++) {
 		uint32_t *entry = pfn_index_entry(&w->refused, w->chunk.pfns[i]);
 		if (!entry)
 			return walk_out_of_memory(err);
-		area->present_pages += *entry == FRAME_NONE;
+		bool new = *entry == FRAME_NONE;
+		area->present_pages += new;
 		*entry = 0;
+		if (new && is_hidden(w, area, i))
+			w->sink->hidden(w->context, i);
 	}
 	return 0;
 }
@@ -115,10 +126,10 @@ static int walk_chunk(struct walk *w, const struct pagemap *map, const struct ta
 	bool candidate = area->class == AREA_CANDIDATE;
 	w->chunk.address = address;
 	*ret_count = pagemap_read(map, address, w->chunk.entries, chunk_pages(w, map, address, end));
-	int rc = list_present(w, *ret_count, candidate, err);
+	int rc = list_present(w, *ret_count, candidate || w->sink->hidden, err);
 	if (!rc)
 		rc = candidate ? sort_out(w, area, err) : count_refused(w, area, err);
-	if (!rc && candidate)
+	if (!rc && (candidate || w->sink->hidden))
 		rc = w->sink->chunk_end(w->context, task, err);
 	return rc ? rc : walk_step(w, 0, err);
 }

@@ -52,6 +52,11 @@ struct walk_sink {
 	 * a huge page mapped from its begin to its end, or a single page.
 	 */
 	int (*pages)(void *context, struct area *area, size_t i, size_t count, struct error *err);
+	/*
+	 * Page i of the chunk's present ones, which KSM can't take although it is
+	 * in a huge page: of hugetlb, or shared. NULL: nobody wants to know.
+	 */
+	void (*hidden)(void *context, size_t i);
 	/* After the pages of a chunk: time to read what is in them. */
 	int (*chunk_end)(void *context, const struct task *task, struct error *err);
 	/* Around the pages of an area. May be NULL. */

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/huge/hidden.h"
 #include "core/huge/ledger.h"
 #include "core/huge/slowdown.h"
 #include "core/sort.h"
@@ -164,6 +165,7 @@ static int build(struct huge *h, const struct sample *s, const struct frontier_o
 	h->region_bytes = s->machine.pmd_bytes;
 	h->base_saved_bytes = base_frames * s->machine.page_bytes;
 	h->utilization = heat_utilization(s);
+	hidden_result(s, &h->hidden_frames, &h->hidden_zero);
 	heat_fill(s, h->regions, h->count);
 	struct slowdown begin = slowdown_of(h, s, o);
 	fill_costs(h, &begin);

@@ -50,7 +50,7 @@ struct huge {
 	bool calibrated;
 	bool beyond;			/* a working set is larger than any calibrated: the slow-down is at least that */
 	double utilization;		/* processor seconds per second that the targets use; 0: unknown */
-	struct value hidden_frames, hidden_zero;	/* of `hidden`: see hidden.h */
+	struct value hidden_frames, hidden_zero;	/* hidden.h */
 };
 
 struct frontier_options {
