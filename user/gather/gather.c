@@ -66,7 +66,7 @@ static int both_looks(struct look *look, struct sample *s, const struct sysroot 
 	if (rc || o->settle_seconds <= 0)
 		return rc;
 	wait_until(start + o->settle_seconds, o);
-	if (monotonic_seconds() - start > s->settle_seconds)
+	if (monotonic_seconds() - start > s->settle_seconds && s->heat)	/* watching took longer */
 		s->settle_seconds = monotonic_seconds() - start;
 	return look_again(look, err);
 }
