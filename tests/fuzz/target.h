@@ -120,6 +120,12 @@ void fuzz_moments(const uint8_t *data, size_t size);
 void fuzz_replay(const uint8_t *data, size_t size);
 /* act/ */
 void fuzz_journals(const uint8_t *data, size_t size);
+/* http/ and what is in its pages */
+void fuzz_requests(const uint8_t *data, size_t size);
+void fuzz_web_config(const uint8_t *data, size_t size);
+void fuzz_connections(const uint8_t *data, size_t size);
+void fuzz_labels(const uint8_t *data, size_t size);
+void fuzz_exporter_options(const uint8_t *data, size_t size);
 /* cli/ and screen/ */
 void fuzz_advise_options(const uint8_t *data, size_t size);
 void fuzz_top_options(const uint8_t *data, size_t size);

@@ -41,6 +41,11 @@ const struct fuzz_target fuzz_targets[] = {
 	{ "advise_options", fuzz_advise_options, 512 },
 	{ "top_options", fuzz_top_options, 512 },
 	{ "display", fuzz_display, 512 },
+	{ "requests", fuzz_requests, 512 },
+	{ "web_config", fuzz_web_config, 1024 },
+	{ "connections", fuzz_connections, 2048 },
+	{ "labels", fuzz_labels, 256 },
+	{ "exporter_options", fuzz_exporter_options, 512 },
 	{ "self", fuzz_self, 64 },
 	{ NULL, NULL, 0 },
 };

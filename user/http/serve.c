@@ -22,6 +22,8 @@
 #define CLIENT_BYTES 8192
 /* Closed by us, not yet by libmicrohttpd. */
 #define CLIENTS_SLACK 64
+/* Connections taken over in one step. */
+#define ACCEPTS_MOST 16
 /* An answer has to be over after this time, a request to have come; in between a connection may be idle. */
 #define ANSWER_NS (10 * 1000000000ll)
 #define IDLE_NS (150 * 1000000000ll)
@@ -43,6 +45,9 @@ struct request {
 	struct MHD_Connection *connection;
 };
 
+/* What is waited for, by its place. */
+enum { WAIT_CHANNEL, WAIT_HTTP, WAIT_LOGINS, WAIT_LISTENERS };
+
 struct serving {
 	struct serve_options options;
 	struct MHD_Daemon *daemon;
@@ -52,6 +57,8 @@ struct serving {
 	int pages;			/* the last; -1: none yet */
 	struct pages_head head;
 	struct text landing;
+	struct pollfd wait[WAIT_LISTENERS + LISTEN_MOST];
+	int64_t swept_ns;
 };
 
 static int64_t now_ns(clockid_t clock)
@@ -347,22 +354,30 @@ static bool make_room(struct serving *s)
 	return oldest;
 }
 
-static void accept_all(struct serving *s, int listener)
+bool serve_connection(struct serving *s, int fd, const struct sockaddr *address, socklen_t size)
 {
-	while (true) {
+	if (s->clients_count >= CLIENTS_MOST + CLIENTS_SLACK || !make_room(s)) {
+		close(fd);
+		s->options.counts->refused++;
+		return false;
+	}
+	/* on failure it closes the socket itself */
+	MHD_add_connection(s->daemon, fd, address, size);
+	return true;
+}
+
+/*
+ * Some of those that wait, so that they are heard before more come: in a flood, whoever asks at once is answered before
+ * its turn to make room comes. Where there is no room, those go first that are on their way out.
+ */
+static void accept_some(struct serving *s, int listener)
+{
+	for (int i = 0; i < ACCEPTS_MOST; i++) {
 		struct sockaddr_storage address;
 		socklen_t size = sizeof(address);
 		int fd = accept4(listener, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0)
+		if (fd < 0 || !serve_connection(s, fd, (struct sockaddr *)&address, size))
 			return;
-		if (s->clients_count >= CLIENTS_MOST + CLIENTS_SLACK || !make_room(s)) {
-			close(fd);
-			s->options.counts->refused++;
-			/* let those go that are on their way out */
-			return;
-		}
-		/* on failure it closes the socket itself */
-		MHD_add_connection(s->daemon, fd, (struct sockaddr *)&address, size);
 	}
 }
 
@@ -445,6 +460,17 @@ static struct MHD_Daemon *start_daemon(struct serving *s)
 				MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
+static void wait_for(struct serving *s)
+{
+	const struct listeners *l = s->options.listeners;
+
+	s->wait[WAIT_CHANNEL] = (struct pollfd){ s->options.channel, POLLIN, 0 };
+	s->wait[WAIT_HTTP] = (struct pollfd){ MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, POLLIN, 0 };
+	s->wait[WAIT_LOGINS] = (struct pollfd){ s->logins ? logins_fd(s->logins) : -1, POLLIN, 0 };
+	for (size_t i = 0; i < l->count; i++)
+		s->wait[WAIT_LISTENERS + i] = (struct pollfd){ l->list[i].fd, POLLIN, 0 };
+}
+
 int serve_prepare(struct serving **ret, const struct serve_options *options, struct error *err)
 {
 	struct serving *s = calloc(1, sizeof(*s));
@@ -463,6 +489,7 @@ int serve_prepare(struct serving **ret, const struct serve_options *options, str
 			    "TLS can't be had with this certificate and key" : "the HTTP server can't be started");
 	if (options->config->users.count && !(s->logins = logins_new(&options->config->users)))
 		return fail(err, EXIT_FAILED, "the thread that checks passwords can't be started");
+	wait_for(s);
 	return 0;
 }
 
@@ -488,33 +515,42 @@ static void resume_logged_in(struct serving *s)
 	}
 }
 
-/* What is waited for, by its place. */
-enum { WAIT_CHANNEL, WAIT_HTTP, WAIT_LOGINS, WAIT_LISTENERS };
+bool serve_step(struct serving *s, int most_ms)
+{
+	const struct listeners *l = s->options.listeners;
+	int due_ms = time_to_wait(s);
+
+	if (most_ms >= 0 && (due_ms < 0 || due_ms > most_ms))
+		due_ms = most_ms;
+	if (poll(s->wait, WAIT_LISTENERS + l->count, due_ms) < 0)
+		return errno == EINTR;
+	if (s->wait[WAIT_CHANNEL].revents && !take_pages(s))
+		return false;
+	if (s->wait[WAIT_LOGINS].revents)
+		resume_logged_in(s);
+	for (size_t i = 0; i < l->count; i++)
+		if (s->wait[WAIT_LISTENERS + i].revents)
+			accept_some(s, l->list[i].fd);
+	MHD_run(s->daemon);
+	if (now_ns(CLOCK_MONOTONIC) - s->swept_ns > SWEEP_MS * 1000000ll) {
+		s->swept_ns = now_ns(CLOCK_MONOTONIC);
+		sweep(s);
+	}
+	return true;
+}
 
 void serve_run(struct serving *s)
 {
-	const struct listeners *l = s->options.listeners;
-	struct pollfd fds[WAIT_LISTENERS + LISTEN_MOST] = {
-		[WAIT_CHANNEL] = { s->options.channel, POLLIN, 0 },
-		[WAIT_HTTP] = { MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, POLLIN, 0 },
-		[WAIT_LOGINS] = { s->logins ? logins_fd(s->logins) : -1, POLLIN, 0 },
-	};
-	int64_t swept_ns = 0;
+	while (serve_step(s, -1))
+		;
+}
 
-	for (size_t i = 0; i < l->count; i++)
-		fds[WAIT_LISTENERS + i] = (struct pollfd){ l->list[i].fd, POLLIN, 0 };
-	while (poll(fds, WAIT_LISTENERS + l->count, time_to_wait(s)) >= 0 || errno == EINTR) {
-		if (fds[WAIT_CHANNEL].revents && !take_pages(s))
-			return;
-		if (fds[WAIT_LOGINS].revents)
-			resume_logged_in(s);
-		for (size_t i = 0; i < l->count; i++)
-			if (fds[WAIT_LISTENERS + i].revents)
-				accept_all(s, l->list[i].fd);
-		MHD_run(s->daemon);
-		if (now_ns(CLOCK_MONOTONIC) - swept_ns > SWEEP_MS * 1000000ll) {
-			swept_ns = now_ns(CLOCK_MONOTONIC);
-			sweep(s);
-		}
-	}
+void serve_free(struct serving *s)
+{
+	if (s->daemon)
+		MHD_stop_daemon(s->daemon);
+	if (s->pages >= 0)
+		close(s->pages);
+	text_free(&s->landing);
+	free(s);
 }

@@ -8,7 +8,9 @@
 #define KSMSCOPE_HTTP_SERVE_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "http/config.h"
 #include "http/listen.h"
@@ -35,5 +37,13 @@ int serve_prepare(struct serving **ret, const struct serve_options *options, str
 
 /* Until the collector is gone. */
 void serve_run(struct serving *serving);
+
+/* One step of it: wait at most so long (milliseconds) and do what there is to do. False when the collector is gone. */
+bool serve_step(struct serving *serving, int most_ms);
+
+/* Take over a connection that was accepted, which is not blocking. False where there is no room: it is closed. */
+bool serve_connection(struct serving *serving, int fd, const struct sockaddr *address, socklen_t size);
+
+void serve_free(struct serving *serving);
 
 #endif
