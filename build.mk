@@ -68,7 +68,7 @@ TAKE_COMMAND  := ksm-run
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
 export SOURCE_DATE_EPOCH
 
-.PHONY: fuzz-run metrics-doc programs manuals completions demo-run check-run bench-run study-run install-files uninstall-files clean-build deps-install tests
+.PHONY: fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run study-run install-files uninstall-files clean-build deps-install tests
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -132,6 +132,12 @@ demo-run: deps-install
 
 check-run: deps-install
 	BUILD=$(BUILD) tests/check.sh
+
+# Other kernels, under emulation. KERNELS="6.1 6.12-arm64": these alone; ARGS=--keep: keep what is measured.
+check-vm-run: deps-install
+	@tests/deps.sh tests/vm/packages.txt
+	$(MAKE) --no-print-directory programs tests
+	BUILD=$(BUILD) tests/vm/check_vm.sh $(ARGS) $(KERNELS)
 
 bench-run: deps-install
 	$(MAKE) --no-print-directory programs tests

@@ -80,7 +80,7 @@ struct walk_layout {
 	__u64 page_structs;	/* virtual address of frame 0's struct page */
 	__u64 physical_mask;	/* bits of an entry that are a physical address */
 	__u64 zero_frame;	/* the shared zero page */
-	__u32 levels;		/* 4 or 5; 0: don't walk */
+	__u32 levels;		/* 2 to 5; 0: don't walk */
 	__u32 page_shift;
 };
 ABI_ASSERT_SIZE(struct walk_layout, 40);

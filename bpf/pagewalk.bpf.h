@@ -4,13 +4,31 @@
  * table through the direct map, without any lock: each level is one read of
  * kernel memory that fails softly. A table may change or go while we read, so
  * an answer is a good guess about that moment and nothing is built on it but
- * counts. Entries are x86-64's (Intel SDM volume 3, "Paging"); user space
- * leaves `levels` at 0 on other architectures.
+ * counts. Entries are x86-64's (Intel SDM volume 3, "Paging") or arm64's (Arm
+ * ARM, "VMSAv8-64 translation table format descriptors", and what the kernel
+ * keeps in the bits left to it: arch/arm64/include/asm/pgtable-prot.h); user
+ * space leaves `levels` at 0 on other architectures. Tables fill a base page.
  *
  * Needs vmlinux.h, bpf_helpers.h, bpf_core_read.h and abi.h before it.
  */
 #ifndef KSMSCOPE_PAGEWALK_BPF_H
 #define KSMSCOPE_PAGEWALK_BPF_H
+
+#ifdef __TARGET_ARCH_arm64
+
+#define ENTRY_PRESENT (1ull << 0)
+#define ENTRY_TABLE (1ull << 1)		/* above the lowest level: leads to another table */
+#define ENTRY_WRITE (1ull << 51)
+#define ENTRY_DIRTY (1ull << 55)
+#define ENTRY_SPECIAL (1ull << 56)
+#define ENTRY_SAVED_DIRTY 0ull
+
+static __always_inline bool maps_huge_page(u64 entry)
+{
+	return !(entry & ENTRY_TABLE);
+}
+
+#else
 
 #define ENTRY_PRESENT (1ull << 0)
 #define ENTRY_WRITE (1ull << 1)
@@ -20,7 +38,15 @@
 #define ENTRY_SPECIAL (1ull << 9)	/* no struct page of its own: the zero page, device memory */
 #define ENTRY_SAVED_DIRTY (1ull << 58)	/* where a write-protected entry keeps its dirty bit, 6.6+ */
 
-#define WALK_INDEX_BITS 9
+static __always_inline bool maps_huge_page(u64 entry)
+{
+	return entry & ENTRY_LEAF;
+}
+
+#endif
+
+/* A table is a base page of entries. */
+#define ENTRY_BYTES_SHIFT 3
 #define WALK_MAX_LEVELS 5
 
 /* Low bits of folio->mapping: PAGE_MAPPING_KSM, since 6.18 FOLIO_MAPPING_KSM; the value never changed. */
@@ -37,11 +63,11 @@ static __always_inline struct walk_leaf walk(const volatile struct walk_layout *
 {
 	struct walk_leaf none = {};
 	u32 levels = layout->levels, page_shift = layout->page_shift;
-	u32 shift = page_shift + WALK_INDEX_BITS * (levels - 1);
+	u32 bits = page_shift - ENTRY_BYTES_SHIFT, shift = page_shift + bits * (levels - 1);
 
 #pragma unroll
 	for (int level = 0; level < WALK_MAX_LEVELS; level++) {
-		u64 entry = 0, index = address >> (shift & 63) & ((1 << WALK_INDEX_BITS) - 1);
+		u64 entry = 0, index = address >> (shift & 63) & ((1ull << (bits & 63)) - 1);
 
 		if (level >= levels)
 			break;
@@ -49,10 +75,10 @@ static __always_inline struct walk_leaf walk(const volatile struct walk_layout *
 			return none;
 		if (!(entry & ENTRY_PRESENT))
 			return none;
-		if (shift <= page_shift || entry & ENTRY_LEAF)
+		if (shift <= page_shift || maps_huge_page(entry))
 			return (struct walk_leaf){ .entry = entry, .shift = shift };
 		table = layout->direct_map + (entry & layout->physical_mask);
-		shift -= WALK_INDEX_BITS;
+		shift -= bits;
 	}
 	return none;
 }

@@ -115,6 +115,9 @@ merge_now() {
 }
 has_scanned() { [ "$(get_ksm full_scans)" -ge "$1" ]; }
 
+# Can a running process be opted in? By ptrace, on x86-64 alone.
+can_opt_in() { [ "$(uname -m)" = x86_64 ]; }
+
 # ---- life --------------------------------------------------------------------
 
 started=()

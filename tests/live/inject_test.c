@@ -4,8 +4,42 @@
  * process in one state, injects into it, and lets it finish what it was doing;
  * the process itself, or the kernel's view of it, says whether all was as it
  * would have been. Prints "ok - name", "not ok - name: why" or "ok - name # SKIP
- * why"; exits with 1 if any case failed. Root, x86-64.
+ * why"; exits with 1 if any case failed. Root, x86-64; elsewhere only that it is
+ * refused with the reason.
  */
+#ifndef __x86_64__
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sys/inject.h"
+
+int main(void)
+{
+	struct injection *injection = NULL;
+	struct error err = { 0 };
+	pid_t child = fork();
+
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	int rc = child < 0 ? 0 : injection_begin(&injection, child, 0, &err);
+	bool refused = rc == -EXIT_KERNEL_CANNOT && !injection && strstr(err.text, "x86-64");
+	bool alive = child > 0 && !waitpid(child, NULL, WNOHANG);
+	if (child > 0)
+		kill(child, SIGKILL);
+	printf("%sok - another architecture is refused, with the reason: status %d, %s\n", refused ? "" : "not ", -rc,
+	       err.text);
+	printf("%sok - another architecture: the target lives on\n", alive ? "" : "not ");
+	return !refused || !alive;
+}
+
+#else
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -2099,3 +2133,5 @@ int main(int argc, char **argv)
 		failed |= report(long_call, end_child(child));
 	return failed;
 }
+
+#endif

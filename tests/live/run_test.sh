@@ -29,6 +29,12 @@ result "no command" 2 "$run"
 says "no command" "which command"
 result "unknown option" 2 "$run" --nosuch true
 
+if "$run" -q true 2>"$work/err"; [ $? -eq 3 ]; then
+	err=$(<"$work/err")
+	says "a kernel before 6.4" "Linux 6.4"
+	skip_rest "this kernel can't opt in a whole process"
+fi
+
 result "no such command" 1 "$run" -q -- "$work/nosuch"
 says "no such command" "No such file"
 touch "$work/not_executable"

@@ -17,10 +17,27 @@
 
 /* Pages of our own on which a layout has to prove itself; a wrong one passes each by a chance below 2^-30. */
 #define WITNESSES 16
-/* The direct map begins at a multiple of what one entry of the third level maps (arch/x86/mm/kaslr.c). */
+/*
+ * The direct map begins at a multiple of what one entry of the third level maps (arch/x86/mm/kaslr.c), or at one
+ * of at least 1 GiB (ARM64_MEMSTART_ALIGN).
+ */
 #define DIRECT_MAP_ALIGNMENT (1ull << 30)
 /* Give up after so many; it is the number of GiB between the top page table and physical address 0. */
 #define DIRECT_MAP_CANDIDATES 65536
+/* Levels that page tables of this architecture have; 0: their entries are not known. */
+#if defined(__x86_64__)
+#define FEWEST_LEVELS 4
+#define MOST_LEVELS 5
+#define MOST_ADDRESS_BITS 52
+#elif defined(__aarch64__)
+#define FEWEST_LEVELS 2		/* 42 bits of address with 64 KiB pages */
+#define MOST_LEVELS 5		/* 52 bits with 4 KiB */
+#define MOST_ADDRESS_BITS 48
+#else
+#define FEWEST_LEVELS 0
+#define MOST_LEVELS 0
+#define MOST_ADDRESS_BITS 0
+#endif
 /* A page may be moved while we compare. */
 #define ATTEMPTS 3
 
@@ -124,19 +141,42 @@ static bool find_direct_map(const struct walker *walker, uint64_t table, struct 
 	uint64_t highest = table & ~(DIRECT_MAP_ALIGNMENT - 1);
 	for (uint64_t i = 0; i < DIRECT_MAP_CANDIDATES; i++) {
 		layout->direct_map = highest - i * DIRECT_MAP_ALIGNMENT;
-		for (layout->levels = 4; layout->levels <= 5; layout->levels++)
+		for (layout->levels = FEWEST_LEVELS; layout->levels <= MOST_LEVELS; layout->levels++)
 			if (proves(walker, layout, false))
 				return true;
 	}
 	return false;
 }
 
-/* A frame of our kernel stack is known by number and by struct page: frame 0's follows. */
+/*
+ * A struct page is known, but not whose. Frame 0's lies below it, as aligned as the struct pages of as much memory
+ * as the direct map is aligned to.
+ */
+static bool search_page_structs(const struct walker *walker, const struct walk_question *known,
+				struct walk_layout *layout)
+{
+	uint64_t step = (DIRECT_MAP_ALIGNMENT >> layout->page_shift) * known->page_struct_bytes;
+	uint64_t highest = step ? known->stack_page / step * step : 0;
+
+	for (uint64_t i = 0; step && i < DIRECT_MAP_CANDIDATES; i++) {
+		layout->page_structs = highest - i * step;
+		if (proves(walker, layout, true))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A frame of our kernel stack is known by struct page, and by number where the process's page table maps the kernel,
+ * too: frame 0's struct page follows. On arm64 the kernel has a table of its own, so it is searched for.
+ */
 static bool find_page_structs(const struct walker *walker, struct walk_layout *layout)
 {
 	struct walk_question q;
-	if (!ask(walker, layout, 0, &q) || !q.stack_page || !q.stack_pfn)
+	if (!ask(walker, layout, 0, &q) || !q.stack_page)
 		return false;
+	if (!q.stack_pfn)
+		return search_page_structs(walker, &q, layout);
 	layout->page_structs = q.stack_page - q.stack_pfn * q.page_struct_bytes;
 	return proves(walker, layout, true);
 }
@@ -152,15 +192,18 @@ static bool learn_once(struct walker *walker, const struct sysroot *root, struct
 	return find_direct_map(walker, q.table, layout) && find_page_structs(walker, layout);
 }
 
-/* "address sizes : 48 bits physical, …": what lies above (an encryption bit) is no address. */
+/*
+ * "address sizes : 48 bits physical, …" on x86-64: what lies above (an encryption bit) is no address. On arm64 the
+ * upper 16 bits hold other things; memory above 256 TiB would be found to be wrong.
+ */
 static uint64_t physical_mask(const struct sysroot *root, uint64_t page_bytes)
 {
 	char text[4096];
 	unsigned int bits = 0;
 	const char *at = sysroot_read(root, text, sizeof(text), "proc/cpuinfo") == KNOWN ?
 		strstr(text, "address sizes") : NULL;
-	if (!at || sscanf(at, "address sizes : %u", &bits) != 1 || bits < 32 || bits > 52)
-		bits = 52;
+	if (!at || sscanf(at, "address sizes : %u", &bits) != 1 || bits < 32 || bits > MOST_ADDRESS_BITS)
+		bits = MOST_ADDRESS_BITS;
 	return ((1ull << bits) - 1) & ~(page_bytes - 1);
 }
 
@@ -189,9 +232,8 @@ int framewalk_learn(struct walk_layout *ret, const struct sysroot *root, struct 
 	struct walker walker = {};
 
 	memset(ret, 0, sizeof(*ret));
-#ifndef __x86_64__
-	return fail(err, EXIT_KERNEL_CANNOT, "walk page tables: known on x86-64 only");
-#endif
+	if (!FEWEST_LEVELS)
+		return fail(err, EXIT_KERNEL_CANNOT, "walk page tables: known on x86-64 and arm64 only");
 	int rc = attach_load(&walker.attachment, open_walk, NULL, err);
 	if (rc)
 		return rc;

@@ -7,7 +7,7 @@
  * pages of our own give the frames that /proc/self/pagemap gives and struct
  * pages that say what we know of these pages.
  *
- * Knows x86-64 with 4 and 5 levels. Elsewhere, and where pagemap hides frame
+ * Knows x86-64 with 4 and 5 levels, and arm64 with any. Elsewhere, and where pagemap hides frame
  * numbers, it says no.
  */
 #ifndef KSMSCOPE_PROBE_FRAMEWALK_H
