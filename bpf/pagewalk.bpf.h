@@ -18,6 +18,7 @@
 
 #define ENTRY_PRESENT (1ull << 0)
 #define ENTRY_TABLE (1ull << 1)		/* above the lowest level: leads to another table */
+#define ENTRY_ACCESSED (1ull << 10)
 #define ENTRY_WRITE (1ull << 51)
 #define ENTRY_DIRTY (1ull << 55)
 #define ENTRY_SPECIAL (1ull << 56)

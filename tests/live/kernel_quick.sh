@@ -72,3 +72,15 @@ merged=$(sed -n 's/^ksm_merging_pages //p' "/proc/$made_pid/ksm_stat")
 at_least "apply: the pairs are merged" "${merged:-$(<"/proc/$made_pid/ksm_merging_pages")}" 422
 advise --pid "$made_pid" --undo
 at_most "undo: status" "$status" "${#own[@]}"
+
+# The controller decides and acts on this kernel, and leaves nothing behind: whoever ran the engine before has it back.
+end_processes
+settings_restore "$work/settings"
+: >"$work/policy.conf"
+settings >"$work/before_policy"
+"$build/ksm-policyd" --apply -n 2 -f json -c "$work/policy.conf" --domains "$work/policy.conf" \
+	--state-dir "$work/policy" >"$work/decisions" 2>"$work/policy.err" 9>&- </dev/null
+equal "policyd: status" 0 $?
+at_least "policyd: decisions, each with its reason" \
+	"$(jq -rs '[.[] | select((.memory_reason | length) > 0 and (.engine_reason | length) > 0)] | length' "$work/decisions")" 1
+equal "policyd: every setting as before" "" "$(diff "$work/before_policy" <(settings))"

@@ -27,6 +27,7 @@
 #include "probe/content.h"
 #include "probe/engine.h"
 #include "probe/fault.h"
+#include "probe/heat.h"
 #include "probe/hugepage.h"
 #include "probe/tasks.h"
 
@@ -119,6 +120,16 @@ static void close_hugepage(struct opened *o)
 	hugepage_close(o->probe);
 }
 
+static int open_heat(struct opened *o, const struct sysroot *root, struct error *err)
+{
+	return heat_open((struct heat_probe **)&o->probe, root, err);
+}
+
+static void close_heat(struct opened *o)
+{
+	heat_close(o->probe);
+}
+
 static int open_direct(struct opened *o, const struct sysroot *root, struct error *err)
 {
 	(void)root;
@@ -159,6 +170,7 @@ static const struct probe_row probes[] = {
 	{ "engine", open_engine, close_engine },
 	{ "fault", open_fault, close_fault },
 	{ "hugepage", open_hugepage, close_hugepage },
+	{ "heat", open_heat, close_heat },
 	{ "direct", open_direct, close_content },
 	{ "copy", open_copy, close_content },
 	{ "walk", open_walk, close_walk },
