@@ -90,7 +90,7 @@ equal "and goes on when it is told to" S "$(state_of "$made_pid")"
 
 # Ctrl-C in the middle of it, and SIGTERM.
 for signal in INT TERM; do
-	timeout -k 20 -s $signal 3 "$build/ksm-advise" --state-dir "$work/state" --pid "$targets" --settle 0 --apply --for 600 \
+	timeout -k 60 -s $signal 3 "$build/ksm-advise" --state-dir "$work/state" --pid "$targets" --settle 0 --apply --for 600 \
 		>"$work/interrupted" 2>&1 </dev/null 9>&-
 	equal "SIG$signal: the settings are as before" "" "$(diff "$work/settings" <(settings))"
 	advise --pid "$targets" --undo
