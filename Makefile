@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ksmscope: what can be made. The recipes are in build.mk.
-.PHONY: all demo check check-vm fuzz bench study install uninstall clean deps
+.PHONY: all demo check check-real check-vm fuzz bench study install uninstall clean deps
 
 all:        programs
 demo:       demo-run
 check:      check-run
+check-real: real-run
 fuzz:       fuzz-run
 check-vm:   check-vm-run
 bench:      bench-run

@@ -68,7 +68,7 @@ TAKE_COMMAND  := ksm-run
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
 export SOURCE_DATE_EPOCH
 
-.PHONY: fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run study-run install-files uninstall-files clean-build deps-install tests
+.PHONY: real-run fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run study-run install-files uninstall-files clean-build deps-install tests
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -150,6 +150,12 @@ metrics-doc: $(BUILD)/ksm-exporter
 	$(BUILD)/ksm-exporter --list-metrics > docs/metrics.md
 
 # SECONDS per target, all of them or TARGETS="a b"; what is found new and interesting stays in $(BUILD)/fuzz.
+# Real programs, with load, before, while and after they are merged: docs/real.md.
+real-run: deps-install
+	@tests/deps.sh tests/real/packages.txt
+	$(MAKE) --no-print-directory programs
+	KSMSCOPE_BUILD=$(BUILD) tests/real/check.sh
+
 fuzz-run: $(FUZZ)
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(SECONDS),60) tests/fuzz/fuzz.sh $(TARGETS)
 

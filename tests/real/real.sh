@@ -148,6 +148,10 @@ redis) needed=redis-server ;; postgres) needed=pgbench ;; java) needed=javac ;; 
 esac
 command -v "$needed" >/dev/null || skip_rest "$needed is not installed (tests/real/packages.txt)"
 
+# The engine is one for the machine: what others have opted in would be merged, and counted, with it.
+others=$(grep -ls 'ksm_rmap_items [1-9]\|ksm_mergeable: yes\|ksm_merge_any: yes' /proc/[0-9]*/ksm_stat)
+[ -z "$others" ] || bail "others have opted in to merging: $(sed 's|/proc/||; s|/ksm_stat||' <<<"$others" | paste -sd ' ')"
+
 "start_$program"
 list=$(IFS=,; echo "${pids[*]}")
 before=$(throughput)
