@@ -75,9 +75,15 @@ int advise_look(struct sample *s, struct model *m, const struct sysroot *root, c
 		double settle_seconds, const volatile sig_atomic_t *stop, bool *ret_named_missing, struct error *err)
 {
 	const struct gather_options gather = advise_gather_options(o, root, settle_seconds, stop);
-	int rc = advise_gather(s, root, &gather, ret_named_missing, err);
+	int rc = o->replay ? advise_replay(s, ret_named_missing, o, err)
+			   : advise_gather(s, root, &gather, ret_named_missing, err);
 
-	if (!rc && (trust_assign(s, &o->rules) || build(m, s, o)))
+	/* a recording says whose its processes were, unless somebody else wants to decide */
+	if (!rc && (!o->replay || o->domains) && trust_assign(s, &o->rules))
+		rc = fail(err, EXIT_FAILED, "out of memory finding the trust domains of %zu processes", s->tasks_count);
+	if (!rc && o->record)
+		rc = advise_record(s, *ret_named_missing, o, err);
+	if (!rc && build(m, s, o))
 		rc = fail(err, EXIT_FAILED, "out of memory counting %u frames: look at fewer processes at a time",
 			  frame_count(&s->frames));
 	if (rc)

@@ -30,6 +30,11 @@ int advise_gather(struct sample *ret, const struct sysroot *root, const struct g
 /* --sketch: look under the fleet's key, and write what may leave this machine. */
 int advise_sketch(const struct sysroot *root, const struct advise_options *options, const volatile sig_atomic_t *stop,
 		  struct error *err);
+/* --record: keep a sample whose trust domains are assigned; --replay: read it back. The caller frees it. */
+int advise_record(const struct sample *sample, bool named_missing, const struct advise_options *options,
+		  struct error *err);
+int advise_replay(struct sample *ret, bool *ret_named_missing, const struct advise_options *options, struct error *err);
+
 /* --compare: what the machines of some sketches would save together. */
 int advise_compare(const struct advise_options *options, struct error *err);
 

@@ -44,6 +44,16 @@ static int check_compare(const struct advise_options *o, struct error *err)
 	return 0;
 }
 
+static int check_record(const struct advise_options *o, struct error *err)
+{
+	if (o->replay && (advise_has_target(o) || o->sysroot || o->record || o->exact || o->has_theta || o->has_memory ||
+			  o->budget_text || o->heat_seconds > 0 || o->calibration))
+		return fail(err, EXIT_USAGE, "--replay answers what was recorded: whom to look at and how was decided then");
+	if ((o->record || o->replay) && (o->apply || o->undo || o->sketch))
+		return fail(err, EXIT_USAGE, "--record and --replay don't go with --apply, --undo and --sketch");
+	return 0;
+}
+
 static int check_sketch(const struct advise_options *o, struct error *err)
 {
 	if (!o->sketch)
@@ -64,13 +74,15 @@ static int check(const struct advise_options *o, struct error *err)
 	if (o->compare)
 		return check_compare(o, err);
 	int rc = check_sketch(o, err);
+	if (!rc)
+		rc = check_record(o, err);
 	if (rc)
 		return rc;
 	if (o->calibrate)
 		return check_calibrate(o, err);
 	if (o->no_writes)
 		return fail(err, EXIT_USAGE, "--no-writes goes with --calibrate; without --apply nothing is written anyway");
-	if (!advise_has_target(o) && !o->undo && !o->sketch)
+	if (!advise_has_target(o) && !o->undo && !o->sketch && !o->replay)
 		return fail(err, EXIT_USAGE, "whom to look at? --pid, --comm, --cgroup, --uid, --vm or --all; see ksm-advise --help");
 	if (o->undo && (o->apply || by_kind(o)))
 		return fail(err, EXIT_USAGE, "--undo goes alone or with --pid");
@@ -125,6 +137,9 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		  .seconds = &o->settle_seconds },
 		{ "reader", 0, "WHICH", "auto, direct-map or copy (default auto)", .choice = &o->reader,
 		  .choices = readers },
+		{ "record", 0, "FILE", "keep the look, without contents and hashes, so that it can be answered again",
+		  .string = &o->record },
+		{ "replay", 0, "FILE", "answer what was recorded, on this machine or another", .string = &o->replay },
 		{ "domains", 0, "FILE", "who may share with whom (default: each uid, each virtual machine for itself)",
 		  .string = &o->domains },
 		{ "sysroot", 0, "DIR", "a captured system instead of this one (DIR/proc, DIR/sys)",
@@ -176,6 +191,7 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		.name = "ksm-advise",
 		.summary = "what merging would save in running processes, why it is not saved, and saving it",
 		.usage = "[OPTION]… --pid N | --comm NAME | --cgroup PATH | --uid U | --vm NAME | --all\n"
+			 "       ksm-advise --replay FILE\n"
 			 "       ksm-advise --sketch FILE --fleet-key KEYFILE [OPTION]…\n"
 			 "       ksm-advise --compare FILE FILE…\n"
 			 "       ksm-advise --calibrate [SECONDS]",

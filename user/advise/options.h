@@ -15,6 +15,7 @@ struct advise_options {
 	struct pid_option pids;
 	const char *comm, *cgroup, *vm, *sysroot, *state_dir, *budget_text, *domains, *plot;
 	struct domain_rules rules;	/* what is in the file `domains` */
+	const char *record, *replay;
 	const char *sketch, *fleet_key, *label, *domain;
 	char *const *files;		/* --compare: the words that are no options */
 	size_t files_count;

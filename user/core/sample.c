@@ -28,6 +28,7 @@ void sample_free(struct sample *s)
 	free(s->areas);
 	free(s->names);
 	free(s->missing);
+	free(s->kept);
 	frame_table_free(&s->frames);
 	sampled_free(s->sampled);
 	free(s->calibration);

@@ -153,6 +153,7 @@ struct sample {
 
 	struct missing *missing;
 	size_t missing_count;
+	char *kept;			/* what static strings are in a sample from a recording; NULL elsewhere */
 };
 
 void sample_init(struct sample *sample);
