@@ -7,6 +7,7 @@
 #include "advise/advise.h"
 #include "base/units.h"
 #include "cli/progress.h"
+#include "core/huge/frontier.h"
 #include "core/judge/build.h"
 
 /* Where words about the plan go: beside the answer, never into a JSON document. */
@@ -19,6 +20,8 @@ static int make_plan(struct plan *ret, const struct advise_options *o, const str
 		     const struct model *m, struct error *err)
 {
 	const struct plan_options options = {
+		.huge_pages = o->has_max_slowdown ? HUGE_PAGES_WITHIN : (enum huge_pages)o->huge_pages,
+		.max_slowdown = o->max_slowdown,
 		.opt_in = o->opt_in ? OPT_IN_PROCESS : OPT_IN_MAPPINGS,
 		.ksmd_cpu = o->ksmd_cpu,
 		.cross_domains = o->cross_domains,
@@ -29,6 +32,11 @@ static int make_plan(struct plan *ret, const struct advise_options *o, const str
 		return fail(err, s->engine.knob[KNOB_RUN].known == DENIED ? EXIT_NOT_PERMITTED : EXIT_KERNEL_CANNOT,
 			    "apply: /sys/kernel/mm/ksm/run is %s: %s", known_name(s->engine.knob[KNOB_RUN].known),
 			    "this system cannot merge");
+	if (options.huge_pages != HUGE_PAGES_ANY && !m->huge)
+		return fail(err, EXIT_FAILED, "apply: huge pages can't be told apart: page contents were not read");
+	if (options.huge_pages == HUGE_PAGES_WITHIN && !m->huge->calibrated)
+		return fail(err, EXIT_FAILED, "apply: no slow-down is known on a machine that is not calibrated: "
+			    "ksm-advise --calibrate first, or --huge-pages");
 	if (plan_make(ret, s, m, &options))
 		return fail(err, EXIT_FAILED, "out of memory making the plan");
 	return 0;

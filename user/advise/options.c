@@ -13,6 +13,7 @@
 
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const readers[] = { "auto", "direct-map", "copy", NULL };
+static const char *const huge_choices[] = { "any", "keep", "knee", "all", NULL };
 static const char *const opt_ins[] = { "mappings", "process", NULL };
 
 static const char epilogue[] =
@@ -24,6 +25,17 @@ static const char epilogue[] =
 static bool by_kind(const struct advise_options *o)
 {
 	return o->comm || o->cgroup || o->has_uid || o->vm || o->all;
+}
+
+static int check_huge(const struct advise_options *o, struct error *err)
+{
+	if ((o->huge_pages || o->has_max_slowdown) && !o->apply)
+		return fail(err, EXIT_USAGE, "--huge-pages and --max-slowdown go with --apply; the frontier is in every answer");
+	if (o->huge_pages && o->has_max_slowdown)
+		return fail(err, EXIT_USAGE, "--huge-pages and --max-slowdown: choose one");
+	if ((o->huge_pages || o->has_max_slowdown) && o->opt_in)
+		return fail(err, EXIT_USAGE, "--opt-in process opts every page in: ksmd can't be kept off huge pages then");
+	return 0;
 }
 
 static int check_calibrate(const struct advise_options *o, struct error *err)
@@ -110,7 +122,7 @@ static int check(const struct advise_options *o, struct error *err)
 		return fail(err, EXIT_USAGE, "--heat watches this system, not a captured one (--sysroot)");
 	if (o->ksmd_cpu <= 0 || o->ksmd_cpu > 0.95)
 		return fail(err, EXIT_USAGE, "--cpu takes a share above 0 and at most 95%%");
-	return 0;
+	return check_huge(o, err);
 }
 
 int advise_options_parse(struct advise_options *o, int argc, char **argv, enum parsed *ret_parsed, struct error *err)
@@ -163,6 +175,10 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		{ "cpu", 0, "SHARE", "of one CPU for ksmd while pages merge (default 50%)", .ratio = &o->ksmd_cpu },
 		{ "opt-in", 0, "WHAT", "mappings (those worth it) or process (all of it; default mappings)",
 		  .choice = &o->opt_in, .choices = opt_ins },
+		{ "huge-pages", 0, "WHAT", "any (ksmd breaks what it likes), keep, knee, all (that hide anything)",
+		  .choice = &o->huge_pages, .choices = huge_choices },
+		{ "max-slowdown", 0, "SHARE", "break as many huge pages as cost the targets at most this, as 1%",
+		  .ratio = &o->max_slowdown, .given = &o->has_max_slowdown },
 		{ "cross-domains", 0, NULL, "merge across uids and virtual machines too: a side channel",
 		  .flag = &o->cross_domains },
 		{ "undo", 0, NULL, "take back what --apply left (with --pid: only for these)", .flag = &o->undo },

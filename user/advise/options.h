@@ -28,7 +28,9 @@ struct advise_options {
 	double calibrate_seconds;
 	int format, reader, opt_in;
 	bool has_uid, has_theta, has_memory, all, exact, apply, undo, dry_run, cross_domains, verbose, no_color;
-	bool calibrate, no_writes, ledger, compare, has_contents;
+	int huge_pages;			/* enum huge_pages, but for HUGE_PAGES_WITHIN */
+	double max_slowdown;
+	bool has_max_slowdown, calibrate, no_writes, ledger, compare, has_contents;
 };
 
 /* Parse and check what belongs together. *ret is ready to be used when PARSED_GO comes back. */

@@ -322,6 +322,11 @@ static void applied(struct json *j, const struct applied *a)
 	else
 		json_null(j, "ksmd_cpu_seconds");
 	json_bool(j, "converged", a->converged);
+	json_object(j, "huge_pages");
+	json_u64(j, "regions_broken", a->plan->regions_broken);
+	json_u64(j, "regions_kept", a->plan->regions_kept);
+	json_double(j, "slowdown_ppm", a->plan->slowdown * 1e6);
+	json_end_object(j);
 	json_array(j, "changes");
 	for (size_t i = 0; i < a->plan->count; i++)
 		change(j, &a->plan->changes[i], a->outcomes[i]);

@@ -587,6 +587,10 @@ void plan_text(struct text *out, const struct sample *s, const struct plan *plan
 	text_printf(out, "Plan: %zu change%s, expected to save %s", plan->count, plan->count == 1 ? "" : "s",
 		    show_bytes(plan->predicted_bytes).text);
 	text_printf(out, ", with %s pages for ksmd to track\n", show_count(plan->tracked_pages).text);
+	if (plan->regions_broken + plan->regions_kept)
+		text_printf(out, "  huge pages: %zu broken, %zu left whole%s%s\n", plan->regions_broken, plan->regions_kept,
+			    isnan(plan->slowdown) ? "" : "; predicted slow-down ",
+			    isnan(plan->slowdown) ? "" : show_share(plan->slowdown, 1).text);
 	for (size_t i = 0; i < plan->count; i++)
 		plan_change(out, &plan->changes[i]);
 	if (plan->crossing_frames)

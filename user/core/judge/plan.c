@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "core/judge/plan.h"
+#include "core/judge/plan_private.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,17 +21,7 @@ const char *change_kind_name(enum change_kind kind)
 	return names[kind];
 }
 
-struct planner {
-	struct plan *plan;
-	const struct sample *sample;
-	const struct model *model;
-	const struct plan_options *options;
-	size_t room;
-	bool failed;
-};
-
-__attribute__((format(printf, 3, 4)))
-static void add(struct planner *p, struct change change, const char *fmt, ...)
+void plan_add(struct planner *p, struct change change, const char *fmt, ...)
 {
 	struct plan *plan = p->plan;
 	if (plan->count == p->room) {
@@ -62,9 +52,9 @@ static const struct saving *largest_domain(const struct model *m)
 	return best;
 }
 
-static bool taken(const struct planner *p, const struct saving *domain, uint32_t task)
+bool plan_takes(const struct planner *p, uint32_t task)
 {
-	return p->options->cross_domains || owner_key(p->sample, task, OWNER_DOMAIN) == domain->key;
+	return p->options->cross_domains || owner_key(p->sample, task, OWNER_DOMAIN) == p->domain->key;
 }
 
 static void opt_in_mappings(struct planner *p, const struct task *t)
@@ -76,7 +66,7 @@ static void opt_in_mappings(struct planner *p, const struct task *t)
 			continue;
 		struct change c = { .kind = CHANGE_MADVISE, .pid = t->pid, .start_ticks = t->start_ticks,
 				    .start = area->start, .end = area->end };
-		add(p, c, "%.0f of its %" PRIu64 " frames are duplicates", p->model->mappings[a].duplicates,
+		plan_add(p, c, "%.0f of its %" PRIu64 " frames are duplicates", p->model->mappings[a].duplicates,
 		    p->model->mappings[a].candidate);
 	}
 }
@@ -85,7 +75,7 @@ static void opt_in_process(struct planner *p, const struct task *t, const struct
 {
 	struct change c = { .kind = CHANGE_PRCTL, .pid = t->pid, .start_ticks = t->start_ticks };
 	if (value_or(t->ksm.merge_any, 0) != 1)
-		add(p, c, "%.0f of its %" PRIu64 " frames are duplicates", counts->attributed_frames, counts->candidate);
+		plan_add(p, c, "%.0f of its %" PRIu64 " frames are duplicates", counts->attributed_frames, counts->candidate);
 }
 
 static bool has_worthwhile(const struct planner *p, const struct task *t)
@@ -96,12 +86,12 @@ static bool has_worthwhile(const struct planner *p, const struct task *t)
 	return false;
 }
 
-static void opt_in(struct planner *p, const struct saving *domain)
+static void opt_in(struct planner *p)
 {
 	const struct sample *s = p->sample;
 	for (size_t i = 0; i < s->tasks_count; i++) {
 		const struct task *t = &s->tasks[i];
-		if (!taken(p, domain, i) || !has_worthwhile(p, t))
+		if (!plan_takes(p, i) || !has_worthwhile(p, t))
 			continue;
 		if (p->options->opt_in == OPT_IN_PROCESS)
 			opt_in_process(p, t, &p->model->processes[i]);
@@ -142,7 +132,7 @@ static void set_knob(struct planner *p, enum knob knob, int64_t number, const ch
 	struct value before = p->sample->engine.knob[knob];
 	if (!is_known(before) || before.number == number)
 		return;		/* a kernel without it has nothing to set */
-	add(p, (struct change){ .kind = CHANGE_KNOB, .knob = knob, .before = before.number, .after = number }, "%s",
+	plan_add(p, (struct change){ .kind = CHANGE_KNOB, .knob = knob, .before = before.number, .after = number }, "%s",
 	    reason);
 }
 
@@ -161,7 +151,7 @@ static void run_engine(struct planner *p)
 int plan_make(struct plan *ret, const struct sample *s, const struct model *m, const struct plan_options *o)
 {
 	const struct saving *domain = largest_domain(m);
-	struct planner p = { .plan = ret, .sample = s, .model = m, .options = o };
+	struct planner p = { .plan = ret, .sample = s, .model = m, .options = o, .domain = domain };
 
 	memset(ret, 0, sizeof(*ret));
 	if (!domain)
@@ -173,7 +163,11 @@ int plan_make(struct plan *ret, const struct sample *s, const struct model *m, c
 	else
 		for (size_t i = 0; i < m->domains_count; i++)
 			ret->domains_left_out += &m->domains[i] != domain && m->domains[i].frames;
-	opt_in(&p, domain);
+	ret->slowdown = NAN;
+	if (o->huge_pages != HUGE_PAGES_ANY && m->huge)
+		plan_huge(&p);
+	else
+		opt_in(&p);
 	run_engine(&p);
 	if (p.failed) {
 		plan_free(ret);

@@ -47,10 +47,23 @@ struct plan {
 	uint64_t predicted_bytes;	/* frames given back × page size when it has converged */
 	uint64_t tracked_pages;		/* pages that ksmd will have to visit per scan */
 	uint64_t crossing_frames;	/* duplicates it would merge across trust domains */
+	size_t regions_broken, regions_kept;	/* huge pages; both 0 where they are not told apart */
+	double slowdown;		/* predicted share of the targets' processor time; NAN: not known */
 	size_t domains_left_out;	/* trust domains that stay out so that nothing crosses */
 };
 
+/* What becomes of huge pages. */
+enum huge_pages {
+	HUGE_PAGES_ANY,			/* mappings are opted in whole: ksmd breaks what it likes */
+	HUGE_PAGES_KEEP,		/* none is broken */
+	HUGE_PAGES_KNEE,		/* those up to the frontier's knee */
+	HUGE_PAGES_ALL,			/* all that hide anything */
+	HUGE_PAGES_WITHIN,		/* as many as cost at most max_slowdown */
+};
+
 struct plan_options {
+	enum huge_pages huge_pages;	/* other than ANY only where the model has them (model.huge) */
+	double max_slowdown;		/* HUGE_PAGES_WITHIN: share of the targets' processor time */
 	enum { OPT_IN_MAPPINGS, OPT_IN_PROCESS } opt_in;
 	double ksmd_cpu;		/* share of one CPU that ksmd may take, above 0, below 1 */
 	bool cross_domains;		/* the operator accepts merging across trust domains */
