@@ -32,7 +32,7 @@ looked "two looks" 0 --pid "$all" --settle 0.3
 looked "with domains" 0 --pid "$all" --settle 0 --domains "$work/domains.conf"
 looked "a sample" 0 --pid "$all" --sample 25%
 looked "all of a sample" 0 --pid "$all" --sample 100% --reader copy
-looked "with heat" 0 --pid "$all" --settle 0 --heat 0.5
+looked "with heat" 0 --pid "$all" --settle 0 --heat 0.5 --ledger
 looked "a process that is not there" 1 --pid "$all,4000000" --settle 0
 looked "a captured system" 0 --sysroot "$top/tests/golden/systems/linux-6.18" --all
 looked "everything" 0 --all --settle 0

@@ -13,6 +13,7 @@
 #include "core/huge/calibration.h"
 #include "core/huge/frontier.h"
 #include "core/huge/heat.h"
+#include "core/huge/hidden.h"
 #include "core/judge/build.h"
 #include "core/mix.h"
 #include "core/live/pack.h"
@@ -29,6 +30,7 @@ static void answer(struct text *json, struct text *words, struct sample *s)
 	const struct frontier_options frontier = { .calibration = s->calibration };
 	struct model m;
 
+	assert_int_equal(hidden_count(s), 0);
 	assert_int_equal(model_build(&m, s), 0);
 	if (!s->sampled && s->reader != READER_NONE)
 		assert_int_equal(huge_build(&m.huge, s, &frontier), 0);
@@ -119,6 +121,12 @@ static void made_heat_and_calibration(struct sample *s)
 	s->heat->tasks[1].looks.count[3] = 7;
 	s->heat->tasks[1].looks.seconds[3] = 0.25;
 	s->heat->hits[0].hits[3] = 4;
+	assert_int_equal(hidden_begin(s), 0);
+	hidden_add(s, frame_hashes(&s->frames)[20], true, false);
+	hidden_add(s, frame_hashes(&s->frames)[0], true, true);
+	hidden_add(s, 4711, true, false);
+	hidden_add(s, 4711, true, false);
+	hidden_add(s, 0, false, false);
 	s->calibration = calloc(1, sizeof(*s->calibration));
 	snprintf(s->calibration->cpu, sizeof(s->calibration->cpu), "some CPU");
 	s->calibration->cost[COST_COW_BREAK] = (struct measured){ .known = KNOWN, .median = 3000, .low = 2900, .high = 3100, .count = 9 };

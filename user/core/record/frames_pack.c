@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The frames of a sample. A frame's content is written as how many numbers it
+ * The frames of a sample, and those that KSM can't take but huge pages hide. A frame's content is written as how many numbers it
  * lies behind the next new one: 0 for a content that was not met before, which
  * is most, so that zstd makes little of them.
  */
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/huge/hidden.h"
 #include "core/mix.h"
 #include "core/record/parts.h"
 
@@ -29,16 +30,28 @@ static int number_by_first(uint64_t *ranks, size_t count, size_t contents)
 	return 0;
 }
 
-static int write_contents(struct codec *c, const struct frame_table *t)
+/* Hashes of frames, of what is hidden, and of a hidden page of zeros: they are held against each other. */
+static uint64_t *all_hashes(const struct sample *s, size_t *ret_count)
 {
-	size_t count = frame_count(t), contents = 0;
-	uint64_t *number = malloc((count + 1) * sizeof(*number)), next = 0;
-	int rc = number ? 0 : -ENOMEM;
+	size_t frames = frame_count(&s->frames), hidden = s->hidden ? s->hidden->hashes.count : 0;
+	uint64_t *all = malloc((frames + hidden + 1) * sizeof(*all));
 
-	if (!rc && count)
-		memcpy(number, frame_hashes(t), count * sizeof(*number));
-	if (!rc)
-		rc = ranks_of(number, count, &contents);
+	if (all && frames)
+		memcpy(all, frame_hashes(&s->frames), frames * sizeof(*all));
+	if (all && hidden)
+		memcpy(all + frames, s->hidden->hashes.items, hidden * sizeof(*all));
+	if (all && s->hidden)
+		all[frames + hidden] = s->hidden->zero_hash;
+	*ret_count = frames + hidden + !!s->hidden;
+	return all;
+}
+
+static int write_contents(struct codec *c, const struct sample *s)
+{
+	size_t count, contents = 0;
+	uint64_t *number = all_hashes(s, &count), next = 0;
+	int rc = number ? ranks_of(number, count, &contents) : -ENOMEM;
+
 	if (!rc)
 		rc = number_by_first(number, count, contents);
 	for (size_t i = 0; !rc && i < count; i++) {
@@ -50,17 +63,38 @@ static int write_contents(struct codec *c, const struct frame_table *t)
 }
 
 /* Numbers spread over all 64 bits, as hashes are: the count sorts by their highest. */
-static int read_contents(struct codec *c, struct frame_table *t, size_t count)
+static uint64_t read_content(struct codec *c, uint64_t *next)
+{
+	uint64_t behind = code_below(c, 0, *next), number = *next - behind;
+	*next += behind == 0;
+	return mix64(number);
+}
+
+static int read_contents(struct codec *c, struct sample *s, size_t frames, size_t hidden)
 {
 	uint64_t next = 0;
 
-	for (size_t i = 0; i < count && !code_failed(c); i++) {
-		uint64_t *hash = column_add(&t->hash), behind = code_below(c, 0, next);
+	for (size_t i = 0; i < frames + hidden && !code_failed(c); i++) {
+		uint64_t *hash = column_add(i < frames ? &s->frames.hash : &s->hidden->hashes);
 		if (!hash)
 			return -ENOMEM;
-		*hash = mix64(next - behind);
-		next += behind == 0;
+		*hash = read_content(c, &next);
 	}
+	if (s->hidden)
+		s->hidden->zero_hash = read_content(c, &next);
+	return 0;
+}
+
+static int code_hidden(struct codec *c, struct sample *s, size_t *ret_count)
+{
+	*ret_count = 0;
+	if (!code_bool(c, s->hidden))
+		return 0;
+	if (code_reads(c) && hidden_begin(s))
+		return -ENOMEM;
+	*ret_count = code_count(c, s->hidden->hashes.count);
+	s->hidden->zero = code_u64(c, s->hidden->zero);
+	s->hidden->incomplete = code_bool(c, s->hidden->incomplete);
 	return 0;
 }
 
@@ -104,12 +138,14 @@ static int code_extents(struct codec *c, struct frame_table *t)
 	return 0;
 }
 
-int code_frames(struct codec *c, struct frame_table *t)
+int code_frames(struct codec *c, struct sample *s)
 {
-	size_t count = code_count(c, frame_count(t));
-	int rc = count < FRAME_NONE ? code_flags(c, t, count) : -ENOMEM;
+	size_t count = code_count(c, frame_count(&s->frames)), hidden;
+	int rc = count < FRAME_NONE ? code_flags(c, &s->frames, count) : -ENOMEM;
 
 	if (!rc)
-		rc = code_reads(c) ? read_contents(c, t, count) : write_contents(c, t);
-	return rc ? rc : code_extents(c, t);
+		rc = code_hidden(c, s, &hidden);
+	if (!rc)
+		rc = code_reads(c) ? read_contents(c, s, count, hidden) : write_contents(c, s);
+	return rc ? rc : code_extents(c, &s->frames);
 }

@@ -18,8 +18,8 @@ struct keeper {
 /* NULL stays NULL. */
 const char *code_static(struct codec *codec, struct keeper *keeper, const char *string);
 
-/* Frames, extents: 0 or -ENOMEM. What is read is checked against itself. */
-int code_frames(struct codec *codec, struct frame_table *frames);
+/* Frames, extents, what is hidden: 0 or -ENOMEM. What is read is checked against itself. */
+int code_frames(struct codec *codec, struct sample *sample);
 
 /* sample->sampled, which is there: 0 or -ENOMEM. */
 int code_sampled(struct codec *codec, struct sample *sample);

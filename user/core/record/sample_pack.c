@@ -8,7 +8,7 @@
 #include "core/record/parts.h"
 #include "core/sort.h"
 
-_Static_assert(sizeof(void *) != 8 || (sizeof(struct sample) == 896 && sizeof(struct task) == 232 &&
+_Static_assert(sizeof(void *) != 8 || (sizeof(struct sample) == 904 && sizeof(struct task) == 232 &&
 				       sizeof(struct area) == 88 && sizeof(struct machine) == 232),
 	       "what was added to them has to be recorded");
 
@@ -267,7 +267,7 @@ static int code_sample(struct codec *c, struct sample *s, struct names *names)
 		return rc;
 	code_head(c, s, names);
 	if ((rc = code_tasks(c, s, names)) || (rc = code_missing(c, s)) || (rc = code_calibration(c, s)) ||
-	    (rc = code_heat(c, s, &names->keeper)) || (rc = code_frames(c, &s->frames)))
+	    (rc = code_heat(c, s, &names->keeper)) || (rc = code_frames(c, s)))
 		return rc;
 	return code_bool(c, s->sampled) ? code_sampled(c, s) : 0;
 }
