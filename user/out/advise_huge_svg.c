@@ -101,11 +101,12 @@ static void curve(const struct picture *p, const struct panel *panel)
 	text_puts(p->out, "'/>\n");
 }
 
+/* `below` the point: the labels of two that are close to one another stand on either side of the curve. */
 static void label(const struct picture *p, const struct panel *panel, const struct frontier_point *point,
-		  const char *name)
+		  const char *name, int below)
 {
 	double x = x_of(panel, value_of_point(panel, point)), y = y_of(p, point->saved_bytes);
-	bool left = x > panel->x + panel->width * 0.6;
+	bool left = x > panel->x + panel->width * 0.45;
 	char what[48];
 
 	if (panel->percent)
@@ -114,7 +115,7 @@ static void label(const struct picture *p, const struct panel *panel, const stru
 		snprintf(what, sizeof(what), "%s huge pages", show_count(point->regions_broken).text);
 	text_printf(p->out, "<circle class='%s' cx='%.1f' cy='%.1f' r='5'/>\n", name, x, y);
 	text_printf(p->out, "<text class='note' x='%.1f' y='%.1f' text-anchor='%s'>"
-		    "<tspan class='strong'>%s</tspan>: %s for %s</text>\n", x + (left ? -10 : 11), y + 20,
+		    "<tspan class='strong'>%s</tspan>: %s for %s</text>\n", x + (left ? -10 : 11), y + below,
 		    left ? "end" : "start", name, show_bytes(point->saved_bytes).text, what);
 }
 
@@ -124,9 +125,9 @@ static void draw_panel(const struct picture *p, const struct panel *panel)
 
 	grid(p, panel);
 	curve(p, panel);
-	label(p, panel, &h->frontier[h->worth], "all");
+	label(p, panel, &h->frontier[h->worth], "all", -10);
 	if (h->knee && h->knee != h->worth)
-		label(p, panel, &h->frontier[h->knee], "knee");
+		label(p, panel, &h->frontier[h->knee], "knee", 20);
 }
 
 static const char style[] =
