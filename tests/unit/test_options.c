@@ -51,6 +51,41 @@ static int parse(struct got *g, ...)
 	return options_parse(&program, argc, g->argv, &g->parsed, &g->operand, &g->err);
 }
 
+struct into {
+	bool flag, given;
+	uint64_t number;
+	struct pid_option pids;
+	int choice;
+};
+
+/* A constant table, whose rows point into a shape: what is filled in is another struct, and the shape stays as it is. */
+static void test_constant_table(void **state)
+{
+	static const struct into shape;
+#define TO(member) OPTION_TO(struct into, shape, member)
+	static const struct option_row rows[] = {
+		{ "flag", 'f', NULL, "a flag", .flag = TO(flag) },
+		{ "number", 'n', "N", "a number", .number = TO(number), .given = TO(given) },
+		{ "pid", 'p', "N", "PIDs", .pids = TO(pids) },
+		{ "colour", 0, "C", "a choice", .choice = TO(choice), .choices = colours },
+		{ 0 },
+	};
+#undef TO
+	struct into into = { .choice = 7 };
+	const struct program program = { .name = "prog", .options = rows, .shape = &shape, .to = &into };
+	char *argv[] = { "prog", "-f", "-n", "12", "--pid=3,4", "--colour", "green", NULL };
+	enum parsed parsed;
+	struct error err;
+	int operand;
+	(void)state;
+
+	assert_int_equal(options_parse(&program, 7, argv, &parsed, &operand, &err), 0);
+	assert_true(into.flag && into.given && into.number == 12 && into.choice == 1);
+	assert_int_equal(into.pids.count, 2);
+	assert_true(!shape.flag && !shape.given && !shape.number && !shape.choice && !shape.pids.count);
+	free(into.pids.pids);
+}
+
 /* A flag with an argument that may be left out takes what begins as a number does, and nothing else. */
 static void test_optional_seconds(void **state)
 {
@@ -159,6 +194,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_type),
+		cmocka_unit_test(test_constant_table),
 		cmocka_unit_test(test_optional_seconds), cmocka_unit_test(test_refused), cmocka_unit_test(test_operands),
 		cmocka_unit_test(test_a_command_keeps_its_options), cmocka_unit_test(test_many_pids),
 	};

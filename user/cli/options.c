@@ -196,6 +196,29 @@ static int answered(struct parser *p, int rc)
 	return rc;
 }
 
+/* The row, with destinations in the struct that is filled in. */
+static struct option_row placed(const struct program *p, const struct option_row *in_shape)
+{
+	struct option_row row = *in_shape;
+	ptrdiff_t distance = p->shape ? (char *)p->to - (const char *)p->shape : 0;
+
+#define MOVE(destination) row.destination = row.destination ? (void *)((char *)row.destination + distance) : NULL
+	MOVE(flag);
+	MOVE(string);
+	MOVE(words);
+	MOVE(number);
+	MOVE(seconds);
+	MOVE(bytes);
+	MOVE(ratio);
+	MOVE(pids);
+	MOVE(choice);
+	MOVE(given);
+#undef MOVE
+	if (row.given)
+		*row.given = true;
+	return row;
+}
+
 /* `value` is what stood behind "=", NULL for nothing. */
 static int take_flag(struct parser *p, const struct option_row *row, const char *value)
 {
@@ -221,13 +244,12 @@ static int parse_long(struct parser *p, const char *word)
 	for (const struct option_row *row = p->program->options; row->name; row++) {
 		if (!row->help || !is(word, length, row->name))
 			continue;
-		if (row->given)
-			*row->given = true;
-		if (row->flag)
-			return take_flag(p, row, value);
+		struct option_row found = placed(p->program, row);
+		if (found.flag)
+			return take_flag(p, &found, value);
 		if (!value && p->at + 1 < p->argc)
 			value = p->argv[++p->at];
-		return take(p->program, row, value, p->err);
+		return take(p->program, &found, value, p->err);
 	}
 	return fail(p->err, EXIT_USAGE, "unknown option --%.*s; see %s --help", (int)length, word, p->program->name);
 }
@@ -244,14 +266,13 @@ static int parse_letters(struct parser *p, const char *letters)
 			row++;
 		if (!row->name)
 			return fail(p->err, EXIT_USAGE, "unknown option -%c; see %s --help", *letters, p->program->name);
-		if (row->given)
-			*row->given = true;
-		if (row->flag) {
-			*row->flag = true;
+		struct option_row found = placed(p->program, row);
+		if (found.flag) {
+			*found.flag = true;
 			continue;
 		}
 		const char *value = letters[1] ? letters + 1 : p->at + 1 < p->argc ? p->argv[++p->at] : NULL;
-		return take(p->program, row, value, p->err);
+		return take(p->program, &found, value, p->err);
 	}
 	return 0;
 }

@@ -29,6 +29,10 @@ struct words_option {
 	size_t count;
 };
 
+/*
+ * One option. A table can be constant: then its destinations are members of a
+ * constant struct, the shape, which stands for the one that is filled in.
+ */
 struct option_row {
 	const char *name;		/* long name without dashes; NULL ends the table */
 	char letter;			/* short name, 0: none */
@@ -48,11 +52,16 @@ struct option_row {
 	bool *given;			/* set to true when the option was there; may be NULL */
 };
 
+/* As a destination: a member of the shape. */
+#define OPTION_TO(TYPE, SHAPE, MEMBER) ((typeof(((TYPE *)0)->MEMBER) *)&(SHAPE).MEMBER)
+
 struct program {
 	const char *name;
 	const char *summary;		/* one line */
 	const char *usage;		/* "[OPTION]… --pid N" */
 	const struct option_row *options;
+	const void *shape;		/* NULL: the rows' destinations are those themselves */
+	void *to;			/* with `shape`: the struct that is filled in */
 	const char *epilogue;		/* shown after the options; may be NULL */
 	bool operands;			/* takes words that are no options */
 	bool stop_at_operand;		/* as `env` does: what follows the first word is not ours */
