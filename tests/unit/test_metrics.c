@@ -305,6 +305,37 @@ static void test_units(void **state)
 	}
 }
 
+static bool has_domain(const struct moments *m, const char *label)
+{
+	const struct series_set *set = &m->series.set[SERIES_DOMAIN];
+	for (size_t i = 0; i < set->count; i++)
+		if (!strcmp(set->groups[i].label, label))
+			return true;
+	return false;
+}
+
+static void test_domains(void **state)
+{
+	static const char text[] = "[domain shop]\ncgroup = /shop\n";
+	struct moments m = { .series.most = 5 };
+	struct domain_rules rules = { 0 };
+	(void)state;
+
+	assert_int_equal(domain_rules_add(&rules, "x", text, sizeof(text) - 1, NULL), 0);
+	for (int configured = 0; configured < 2; configured++) {
+		m.series.rules = configured ? &rules : NULL;
+		struct top_sample *s = next_sample(&m);
+		add_task(s, 1, "/shop", 100, 0);
+		add_task(s, 2, "/", 100, 0);
+		add_task(s, 3, "/vm", 100, 0)->vm = names_add(&s->names, "web");
+		update(&m);
+		assert_true(has_domain(&m, "uid 1000") && has_domain(&m, "vm web"));
+		assert_int_equal(has_domain(&m, "shop"), configured);
+	}
+	moments_end(&m);
+	domain_rules_free(&rules);
+}
+
 /* ---- pages ---- */
 
 static void write_page(struct moments *m, enum metric_format format, struct text *out)
@@ -420,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_labels_are_unique),
 		cmocka_unit_test(test_label_bytes_are_bounded),
 		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_absent_is_not_there),
 		cmocka_unit_test(test_families_are_whole),
 		cmocka_unit_test(test_documentation_has_every_family),

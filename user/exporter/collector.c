@@ -31,7 +31,7 @@ static double seconds_now(void)
 int collector_open(struct collector **ret, const struct exporter_settings *settings, struct error *err)
 {
 	struct top_options options = { .precise = settings->precise, .probes = !settings->no_bpf,
-				       .potential = !settings->no_potential };
+				       .potential = !settings->no_potential, .domains = &settings->rules };
 	struct collector *c = calloc(1, sizeof(*c));
 
 	*ret = NULL;
@@ -39,6 +39,7 @@ int collector_open(struct collector **ret, const struct exporter_settings *setti
 		return fail(err, EXIT_FAILED, "out of memory");
 	c->settings = settings;
 	c->series.most = settings->top;
+	c->series.rules = &settings->rules;
 	c->own = (struct metrics_own){ .program = EXPORTER_PROGRAM, .interval_seconds = settings->interval_seconds,
 				       .taken_seconds = -1, .pages_unsent = settings->textfile ? -1 : 0 };
 	c->root.dir = -1;

@@ -6,6 +6,7 @@
 
 #include "core/live/series.h"
 #include "exporter/run.h"
+#include "gather/domains.h"
 
 static const char *const compat_names[] = { "none", "node", NULL };
 
@@ -46,6 +47,8 @@ int exporter_settings_parse(struct exporter_settings *s, int argc, char **argv, 
 		{ .name = "precise", .flag = &s->precise,
 		  .help = "count every page fault: exact, but each takes some 0.1 us longer" },
 		{ .name = "no-potential", .flag = &s->no_potential, .help = "do not look at contents" },
+		{ .name = "domains", .argument = "FILE", .string = &s->domains,
+		  .help = "who may share with whom (each uid, each virtual machine for itself)" },
 		{ .name = "no-bpf", .flag = &s->no_bpf, .help = "load no BPF programs: files of /proc and /sys only" },
 		{ .name = "compat", .argument = "WHOSE", .choice = &s->compat, .choices = compat_names,
 		  .help = "node: the node_ksmd_* names of node_exporter, too" },
@@ -63,10 +66,13 @@ int exporter_settings_parse(struct exporter_settings *s, int argc, char **argv, 
 	int rc = options_parse(&program, argc, argv, ret_parsed, &operand, err);
 	if (!rc && *ret_parsed == PARSED_GO)
 		rc = check(s, err);
+	if (!rc && *ret_parsed == PARSED_GO && s->domains)
+		rc = domains_load(&s->rules, s->domains, err);
 	return rc;
 }
 
 void exporter_settings_free(struct exporter_settings *s)
 {
 	free(s->http.listen.words);
+	domain_rules_free(&s->rules);
 }

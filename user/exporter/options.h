@@ -4,6 +4,7 @@
 #define KSMSCOPE_EXPORTER_OPTIONS_H
 
 #include "cli/options.h"
+#include "core/trust/domain.h"
 #include "http/server.h"
 
 struct exporter_settings {
@@ -11,7 +12,8 @@ struct exporter_settings {
 	uint64_t top;			/* groups with series of their own, per kind */
 	bool precise, no_bpf, no_potential, once, list_metrics;
 	int compat;			/* enum compat */
-	const char *sysroot, *textfile;
+	const char *sysroot, *textfile, *domains;
+	struct domain_rules rules;	/* of `domains` */
 	struct http_settings http;
 };
 

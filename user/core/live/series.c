@@ -43,45 +43,49 @@ const char *series_unit(const char *cgroup, size_t *ret_length)
 	return unit;
 }
 
-static void add_label(struct text *out, const struct top_sample *s, const struct top_task *t, enum series_kind kind)
+static const char *domain_label(struct domains *domains, const struct top_sample *s, const struct top_task *t)
 {
-	const char *cgroup = top_name(s, t->cgroup), *vm = top_name(s, t->vm);
-	size_t length = strlen(cgroup);
+	const struct domain_subject subject = { .pid = t->pid, .uid = t->uid, .vm = top_name(s, t->vm),
+						.cgroup = top_name(s, t->cgroup) };
+	uint32_t domain = domain_of(domains, &subject);
+	const char *name = domain == DOMAIN_NO_MEMORY ? "" : domain_name(domains, domain);
+	bool own = domain >= domains->rules->domains_count;
+	/* a domain of its own process: metrics have no label for these */
+	return own && !strncmp(name, "pid ", 4) ? SERIES_UNKNOWN : name;
+}
 
-	switch (kind) {
-	case SERIES_UNIT:
-		cgroup = series_unit(cgroup, &length);
-		/* fall through */
-	case SERIES_CGROUP:
-		text_add_valid(out, cgroup, length);
-		break;
-	case SERIES_VM:
-		text_add_valid(out, vm, strlen(vm));
-		break;
-	default:
-		if (!*vm)
-			text_printf(out, "uid:%u", t->uid);
-		else
-			text_puts(out, "vm:");
-		text_add_valid(out, vm, strlen(vm));
-	}
+static void add_label(struct text *out, struct domains *domains, const struct top_sample *s, const struct top_task *t,
+		      enum series_kind kind)
+{
+	const char *name = kind == SERIES_VM ? top_name(s, t->vm)
+			 : kind == SERIES_DOMAIN ? domain_label(domains, s, t) : top_name(s, t->cgroup);
+	size_t length = strlen(name);
+
+	if (kind == SERIES_UNIT)
+		name = series_unit(name, &length);
+	text_add_valid(out, name, length);
 }
 
 /* The label of each row, "" where it has none; the strings are in `names`. NULL when memory is out. */
-static const char **labels_of(const struct top_model *m, enum series_kind kind, struct names *names)
+static const char **labels_of(const struct series *s, const struct top_model *m, enum series_kind kind,
+			      struct names *names)
 {
+	static const struct domain_rules no_rules;
 	const char **labels = calloc(m->count + 1, sizeof(*labels));
 	uint32_t *numbers = calloc(m->count + 1, sizeof(*numbers));
 	struct text label = { 0 };
+	struct domains domains;
 
+	domains_init(&domains, s->rules ? s->rules : &no_rules);
 	for (size_t i = 0; labels && numbers && i < m->count; i++) {
 		label.length = 0;
 		text_puts(&label, "");
-		add_label(&label, m->sample, m->rows[i].task, kind);
+		add_label(&label, &domains, m->sample, m->rows[i].task, kind);
 		numbers[i] = label.failed ? 0 : names_add(names, label.bytes);
 	}
 	for (size_t i = 0; labels && numbers && i < m->count; i++)
 		labels[i] = names_string(names, numbers[i]);
+	domains_free(&domains);
 	text_free(&label);
 	free(numbers);
 	return labels;
@@ -256,7 +260,7 @@ static int update_kind(struct series *s, const struct top_model *m, enum series_
 {
 	struct names names = { 0 };
 	struct top_groups groups;
-	const char **labels = labels_of(m, kind, &names);
+	const char **labels = labels_of(s, m, kind, &names);
 	int rc = labels ? top_groups_build_named(&groups, m, labels) : -ENOMEM;
 
 	if (!rc) {

@@ -13,17 +13,21 @@
 #define KSMSCOPE_CORE_SERIES_H
 
 #include "core/live/top_model.h"
+#include "core/trust/domain.h"
 
 enum series_kind {
 	SERIES_CGROUP,
 	SERIES_UNIT,			/* systemd's: service or scope, else slice */
 	SERIES_VM,
-	SERIES_DOMAIN,			/* trust domain: vm:NAME, else uid:NUMBER */
+	SERIES_DOMAIN,			/* trust domain, as core/trust/domain.h calls it */
 	SERIES_KINDS
 };
 
 /* "cgroup", "unit", "vm", "domain": the label and a part of the metrics' names. */
 extern const char *const series_kind_names[SERIES_KINDS];
+
+/* The domain of processes of which it can't be told: a rule names executables, and these are not read here. */
+#define SERIES_UNKNOWN "unknown"
 
 /* The label that all others have together. */
 #define SERIES_OTHER "other"
@@ -51,12 +55,13 @@ struct series_set {
 
 struct series {
 	size_t most;			/* places per kind: 1 … SERIES_MOST */
+	const struct domain_rules *rules;	/* NULL: each uid and each VM is a domain */
 	struct series_set set[SERIES_KINDS];
 	double host_counter[HOST_FIELDS];	/* estimates of rates, summed up */
 	bool host_counted[HOST_FIELDS];
 };
 
-/* Zeroed but for `most` at first. The next moment: 0 or -ENOMEM, with the groups as they were. */
+/* Zeroed but for `most` and `rules` at first. The next moment: 0 or -ENOMEM, with the groups as they were. */
 int series_update(struct series *series, const struct top_model *model);
 void series_free(struct series *series);
 
