@@ -11,7 +11,8 @@
 
 /* ---- bytes ---- */
 
-static const struct metric things = { "test_", "things_total", METRIC_COUNTER, "a \"help\" with \\ and\nlines", "name" };
+static const struct metric things = { "test_", "things_total", METRIC_COUNTER,
+				      "a \"help\" with \\ and\nlines", "name" };
 static const struct metric size = { "test_", "size_bytes", METRIC_GAUGE, "a size", NULL };
 
 static void assert_page(enum metric_format format, const char *label, double value, const char *expected)
@@ -86,7 +87,8 @@ static void test_numbers(void **state)
 		const char *written;
 	} cases[] = {
 		{ 0, "0" }, { -4096, "-4096" }, { 0.1, "0.1" }, { 1.0 / 3, "0.3333333333333333" },
-		{ 9007199254740993.0, "9007199254740992" }, { 1e300, "1e+300" }, { INFINITY, "+Inf" }, { -INFINITY, "-Inf" },
+		{ 9007199254740993.0, "9007199254740992" }, { 1e300, "1e+300" },
+		{ INFINITY, "+Inf" }, { -INFINITY, "-Inf" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct text out = { 0 };

@@ -21,10 +21,11 @@ static int check(const struct exporter_settings *s, struct error *err)
 			    s->interval_seconds);
 	if (s->http.telemetry_path[0] != '/' || !s->http.telemetry_path[1] ||
 	    !strcmp(s->http.telemetry_path, "/healthz"))
-		return fail(err, EXIT_USAGE, "--web.telemetry-path \"%s\": it takes a path as /metrics, other than / and "
-			    "/healthz", s->http.telemetry_path);
+		return fail(err, EXIT_USAGE, "--web.telemetry-path \"%s\": it takes a path as /metrics, other than / "
+			    "and /healthz", s->http.telemetry_path);
 	if (s->textfile && (s->http.listen.count || s->http.systemd_socket || s->http.config_file))
-		return fail(err, EXIT_USAGE, "--textfile writes a file instead of serving HTTP; it goes without --web options");
+		return fail(err, EXIT_USAGE,
+			    "--textfile writes a file instead of serving HTTP; it goes without --web options");
 	if (s->once && !s->textfile)
 		return fail(err, EXIT_USAGE, "--once goes with --textfile");
 	return 0;

@@ -176,7 +176,7 @@ static int check_pair(struct reading *r, const struct web_pairs *pairs, const ya
 	if (pairs == &r->config->headers)
 		return find_word(header_names, text_of(name)) < 0 || strpbrk(text_of(value), "\r\n") ?
 			refuse(r, &name->start_mark, text_of(name), "no header that can be set here") : 0;
-	if (strlen(hash) != HASH_LENGTH || hash[0] != '$' || hash[1] != '2' || !strchr("aby", hash[2]) || hash[3] != '$')
+	if (strlen(hash) != HASH_LENGTH || strncmp(hash, "$2", 2) || !strchr("aby", hash[2]) || hash[3] != '$')
 		return refuse(r, &value->start_mark, "password", "it takes a bcrypt hash, as htpasswd -nB makes it");
 	return strchr(text_of(name), ':') ? refuse(r, &name->start_mark, text_of(name), "a user has no colon") : 0;
 }
@@ -303,7 +303,8 @@ static int check_tls(const struct web_config *c, const char *file, struct error 
 	if (c->require_client && !c->client_ca_file)
 		return fail(err, EXIT_FAILED, "%s: client_auth_type needs client_ca_file", file);
 	if (c->client_ca_file && !c->require_client)
-		return fail(err, EXIT_FAILED, "%s: client_ca_file needs client_auth_type: RequireAndVerifyClientCert", file);
+		return fail(err, EXIT_FAILED, "%s: client_ca_file needs client_auth_type: RequireAndVerifyClientCert",
+			    file);
 	if (c->min_version > c->max_version)
 		return fail(err, EXIT_FAILED, "%s: min_version is above max_version", file);
 	return 0;

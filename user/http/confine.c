@@ -40,7 +40,8 @@ int confine_find_user(const char *name, struct confine_user *ret, struct error *
 	if (name && !find_user(name, ret))
 		return fail(err, EXIT_FAILED, "--web.user \"%s\": /etc/passwd has no such user", name);
 	if (!name && !find_user(HTTP_USER, ret) && !find_user(HTTP_USER_ELSE, ret))
-		return fail(err, EXIT_FAILED, "/etc/passwd has neither %s nor %s for the HTTP side; --web.user names another",
+		return fail(err, EXIT_FAILED,
+			    "/etc/passwd has neither %s nor %s for the HTTP side; --web.user names another",
 			    HTTP_USER, HTTP_USER_ELSE);
 	if (ret->uid == 0)
 		return fail(err, EXIT_USAGE, "--web.user: the HTTP side is not run as root");
@@ -119,7 +120,8 @@ int confine_http_calls(struct error *err)
 
 /* BPF programs and maps; /proc of others; DAC for files of other owners. */
 static const unsigned int collector_caps[] = {
-	CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE, CAP_SYSLOG, CAP_KILL,
+	CAP_BPF, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE,
+	CAP_SYSLOG, CAP_KILL,
 };
 
 static bool is_kept(unsigned int cap)
@@ -150,7 +152,8 @@ static int no_network(struct error *err)
 	int rc = filter ? 0 : -ENOMEM;
 
 	if (!rc)
-		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+		rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
+				      SCMP_A0(SCMP_CMP_NE, AF_UNIX));
 	if (!rc)
 		rc = seccomp_load(filter);
 	seccomp_release(filter);

@@ -77,7 +77,8 @@ static int start_listening(struct listeners *l, int fd, const struct sockaddr *a
 			   const char *what, struct error *err)
 {
 	if (bind(fd, address, size) || listen(fd, BACKLOG)) {
-		int rc = fail_errno(err, "listen on", what, errno == EADDRINUSE ? "another program listens there" : NULL);
+		int rc = fail_errno(err, "listen on", what,
+				    errno == EADDRINUSE ? "another program listens there" : NULL);
 		close(fd);
 		return rc;
 	}
@@ -107,8 +108,10 @@ static int open_everywhere(struct listeners *l, const char *port, const char *ad
 {
 	struct sockaddr_in6 any6 = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)atoi(port)) };
 	struct sockaddr_in any4 = { .sin_family = AF_INET, .sin_port = any6.sin6_port };
-	struct addrinfo six = { .ai_family = AF_INET6, .ai_addr = (struct sockaddr *)&any6, .ai_addrlen = sizeof(any6) };
-	struct addrinfo four = { .ai_family = AF_INET, .ai_addr = (struct sockaddr *)&any4, .ai_addrlen = sizeof(any4) };
+	struct addrinfo six = { .ai_family = AF_INET6, .ai_addr = (struct sockaddr *)&any6,
+				.ai_addrlen = sizeof(any6) };
+	struct addrinfo four = { .ai_family = AF_INET, .ai_addr = (struct sockaddr *)&any4,
+				 .ai_addrlen = sizeof(any4) };
 
 	int rc = open_tcp_one(l, &six, address, err);
 	if (rc && (err->os == EAFNOSUPPORT || err->os == EADDRNOTAVAIL))
@@ -124,8 +127,8 @@ static int open_tcp(struct listeners *l, const char *address, struct error *err)
 	int rc = 0;
 
 	if (!listen_split(address, host, port))
-		return fail(err, EXIT_USAGE, "--web.listen-address \"%s\": it takes HOST:PORT, [IPV6]:PORT, :PORT or unix:PATH",
-			    address);
+		return fail(err, EXIT_USAGE,
+			    "--web.listen-address \"%s\": it takes HOST:PORT, [IPV6]:PORT, :PORT or unix:PATH", address);
 	if (!*host)
 		return open_everywhere(l, port, address, err);
 	int why = getaddrinfo(host, port, &hints, &found);
@@ -158,8 +161,8 @@ static int open_unix(struct listeners *l, const char *path, struct error *err)
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 
 	if (!*path || strlen(path) >= sizeof(address.sun_path))
-		return fail(err, EXIT_USAGE, "--web.listen-address \"unix:%s\": it takes a path of 1 to %zu bytes", path,
-			    sizeof(address.sun_path) - 1);
+		return fail(err, EXIT_USAGE, "--web.listen-address \"unix:%s\": it takes a path of 1 to %zu bytes",
+			    path, sizeof(address.sun_path) - 1);
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
 	if (is_left_over(&address))
 		unlink(path);
@@ -191,12 +194,14 @@ int listen_inherit(struct listeners *l, struct error *err)
 	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
 	uint64_t whose, fds;
 
-	if (!pid || !count || !parse_u64(pid, &whose) || !parse_u64(count, &fds) || whose != (uint64_t)getpid() || !fds ||
-	    fds > LISTEN_MOST)
-		return fail(err, EXIT_FAILED, "--web.systemd-socket: no sockets were handed over (LISTEN_FDS, LISTEN_PID)");
+	if (!pid || !count || !parse_u64(pid, &whose) || !parse_u64(count, &fds) ||
+	    whose != (uint64_t)getpid() || !fds || fds > LISTEN_MOST)
+		return fail(err, EXIT_FAILED,
+			    "--web.systemd-socket: no sockets were handed over (LISTEN_FDS, LISTEN_PID)");
 	for (int fd = INHERITED_FIRST; fd < INHERITED_FIRST + (int)fds; fd++) {
 		if (!is_listening(fd))
-			return fail(err, EXIT_FAILED, "--web.systemd-socket: file descriptor %d is no listening socket", fd);
+			return fail(err, EXIT_FAILED, "--web.systemd-socket: file descriptor %d is no listening socket",
+				    fd);
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 		struct listener *added = add(l, fd, err);

@@ -145,7 +145,9 @@ static const char *why_unavailable(const struct serving *s)
 {
 	if (s->pages < 0)
 		return "there is no sample yet\n";
-	return age_seconds(s) > s->options.stale_seconds ? "the last sample is too old: the collector is stuck\n" : NULL;
+	if (age_seconds(s) > s->options.stale_seconds)
+		return "the last sample is too old: the collector is stuck\n";
+	return NULL;
 }
 
 static enum MHD_Result answer_target(const struct serving *s, struct MHD_Connection *connection,
@@ -417,7 +419,8 @@ static bool take_pages(struct serving *s)
 static void write_landing(struct text *out, const struct serve_options *o)
 {
 	text_printf(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>%s</title></head>\n"
-		    "<body>\n<h1>%s</h1>\n<p>What merging memory (KSM) saves and costs on this machine. Version %s.</p>\n"
+		    "<body>\n<h1>%s</h1>\n"
+		    "<p>What merging memory (KSM) saves and costs on this machine. Version %s.</p>\n"
 		    "<ul>\n<li><a href=\"", o->program, o->program, KSMSCOPE_VERSION);
 	for (const char *c = o->telemetry_path; *c; c++)
 		text_printf(out, strchr("\"<>&'", *c) ? "&#%d;" : "%c", *c);
@@ -462,10 +465,11 @@ static struct MHD_Daemon *start_daemon(struct serving *s)
 
 static void wait_for(struct serving *s)
 {
+	const union MHD_DaemonInfo *http = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	const struct listeners *l = s->options.listeners;
 
 	s->wait[WAIT_CHANNEL] = (struct pollfd){ s->options.channel, POLLIN, 0 };
-	s->wait[WAIT_HTTP] = (struct pollfd){ MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, POLLIN, 0 };
+	s->wait[WAIT_HTTP] = (struct pollfd){ http->epoll_fd, POLLIN, 0 };
 	s->wait[WAIT_LOGINS] = (struct pollfd){ s->logins ? logins_fd(s->logins) : -1, POLLIN, 0 };
 	for (size_t i = 0; i < l->count; i++)
 		s->wait[WAIT_LISTENERS + i] = (struct pollfd){ l->list[i].fd, POLLIN, 0 };

@@ -192,7 +192,8 @@ static void add_host(struct metric_page *page, const struct metrics_input *in)
 	for (size_t i = 0; i < COUNT(fact_families); i++)
 		add_value(page, &fact_families[i].metric, s->fact[fact_families[i].fact], fact_families[i].scale);
 	if (potential.known == KNOWN && (potential.low < potential.value || potential.high > potential.value)) {
-		const struct metric_label low[] = { { "bound", "low" }, { 0 } }, high[] = { { "bound", "high" }, { 0 } };
+		const struct metric_label low[] = { { "bound", "low" }, { 0 } };
+		const struct metric_label high[] = { { "bound", "high" }, { 0 } };
 		metric_add(page, &families[POTENTIAL_INTERVAL], low, potential.low);
 		metric_add(page, &families[POTENTIAL_INTERVAL], high, potential.high);
 	}
@@ -307,10 +308,15 @@ static const struct metric *processes_of(enum series_kind kind)
 	return &processes[kind];
 }
 
+static const char *group_label(const struct series_group *g)
+{
+	return g->label ? g->label : SERIES_OTHER;
+}
+
 static void add_group_value(struct metric_page *page, const struct metric *m, enum series_kind kind, enum field f,
 			    const struct series_group *g)
 {
-	const struct metric_label labels[] = { { series_kind_names[kind], g->label ? g->label : SERIES_OTHER }, { 0 } };
+	const struct metric_label labels[] = { { series_kind_names[kind], group_label(g) }, { 0 } };
 	size_t i = f - HOST_FIELDS;
 
 	if (m->type == METRIC_COUNTER && g->counted[i])
@@ -332,7 +338,7 @@ static void add_kind(struct metric_page *page, const struct series_set *set, enu
 	}
 	for (size_t i = 0; i <= set->count; i++) {
 		const struct series_group *g = i < set->count ? &set->groups[i] : &set->other;
-		const struct metric_label labels[] = { { series_kind_names[kind], g->label ? g->label : SERIES_OTHER }, { 0 } };
+		const struct metric_label labels[] = { { series_kind_names[kind], group_label(g) }, { 0 } };
 		if (g->label || set->others)
 			metric_add(page, processes_of(kind), labels, g->processes);
 	}
@@ -384,12 +390,20 @@ static void document(struct text *out, const struct metric *m, const char *label
 {
 	const char *unit = metric_unit(m);
 	text_printf(out, "| `%s%s` | %s | %s | %s | %s%s |\n", m->prefix, m->name, metric_type_name(m->type),
-		    *unit ? unit : "–", labels ? labels : "–", m->help, estimated ? "; estimated from a part of the time" : "");
+		    *unit ? unit : "–", labels ? labels : "–", m->help,
+		    estimated ? "; estimated from a part of the time" : "");
 }
 
 static void begin_table(struct text *out, const char *title, const char *text)
 {
-	text_printf(out, "\n## %s\n\n%s\n\n| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n", title, text);
+	text_printf(out, "\n## %s\n\n%s\n\n| metric | type | unit | labels | meaning |\n|---|---|---|---|---|\n",
+		    title, text);
+}
+
+/* A rate that is no growth of a counter. */
+static bool is_estimated(enum field f)
+{
+	return fields[f].unit == UNIT_PER_SECOND && fields[f].origin != ORIGIN_RATE;
 }
 
 static void document_fields(struct text *out)
@@ -398,8 +412,7 @@ static void document_fields(struct text *out)
 	for (enum field f = 0; f < HOST_FIELDS; f++) {
 		struct metric m = of_field(f, PREFIX);
 		if (m.name)
-			document(out, &m, fields[f].choices ? "mode" : NULL, fields[f].unit == UNIT_PER_SECOND &&
-				 fields[f].origin != ORIGIN_RATE);
+			document(out, &m, fields[f].choices ? "mode" : NULL, is_estimated(f));
 	}
 	for (size_t i = 0; i < COUNT(fact_families); i++)
 		document(out, &fact_families[i].metric, NULL, false);
@@ -407,13 +420,14 @@ static void document_fields(struct text *out)
 
 static void document_groups(struct text *out)
 {
-	begin_table(out, "Groups of processes", "Each of them four times: for `cgroup`, `unit` (of systemd), `vm` (QEMU guest) "
-		    "and `domain` (trust domain), which is also the name of the one label; `cgroup` stands for all here. "
+	begin_table(out, "Groups of processes",
+		    "Each of them four times: for `cgroup`, `unit` (of systemd), `vm` (QEMU guest) and `domain` (trust domain), "
+		    "which is also the name of the one label; `cgroup` stands for all here. "
 		    "Counters begin when a group gets a series of its own.");
 	for (enum field f = HOST_FIELDS; f < FIELD_COUNT; f++) {
 		struct metric m = of_field(f, group_prefixes[SERIES_CGROUP]);
 		if (m.name && fields[f].sums)
-			document(out, &m, "cgroup", fields[f].origin != ORIGIN_RATE && fields[f].unit == UNIT_PER_SECOND);
+			document(out, &m, "cgroup", is_estimated(f));
 	}
 	document(out, processes_of(SERIES_CGROUP), "cgroup", false);
 }
@@ -424,9 +438,11 @@ static const char introduction[] =
 	"# Metrics\n\n"
 	"What `ksm-exporter` offers, in Prometheus' text format 0.0.4 and in OpenMetrics 1.0.\n\n"
 	"- Base units; gauges for what can fall (`profit` is signed), counters end in `_total`.\n"
-	"- A value that is not known is not there, and never 0: `ksmscope_source_state` and `ksmscope_fact_missing` say why.\n"
-	"- There is no label for a process. Groups have the largest in series of their own (`--top`), those that the engine tracks\n"
-	"  pages of first; all others together are `other`. What a group gains without a series of its own stays in `other`.\n"
+	"- A value that is not known is not there, and never 0: `ksmscope_source_state` and `ksmscope_fact_missing` say\n"
+	"  why.\n"
+	"- There is no label for a process. The largest groups have series of their own (`--top`), those that the engine\n"
+	"  tracks pages of first; all others together are `other`. What a group gains without a series of its own stays\n"
+	"  in `other`.\n"
 	"- Names are as the system has them; a byte that is not UTF-8 is written `\\xHH`.\n"
 	"- Estimated counters are sums of estimates: faults are looked at one by one for a part of the time.\n";
 
@@ -441,7 +457,8 @@ void metrics_document(struct text *out)
 	document(out, &snapshot_time, NULL, false);
 	for (size_t i = 0; i < COUNT(own_families); i++)
 		document(out, &own_families[i].metric, NULL, false);
-	begin_table(out, "node_exporter's names", "With `--compat node`: for dashboards that were made for its ksmd collector.");
+	begin_table(out, "node_exporter's names",
+		    "With `--compat node`: for dashboards that were made for its ksmd collector.");
 	for (size_t i = 0; i < COUNT(node_families); i++)
 		document(out, &node_families[i].metric, NULL, false);
 }
