@@ -503,6 +503,32 @@ static void another_key(struct test *t)
 	munmap(memory, t->page_bytes);
 }
 
+/* The kernel hashes with a fleet's key what user space does, and so does the next run; a fleet's key is not another's. */
+static void fleet_key(struct test *t)
+{
+	static const struct fleet_key keys[] = { { { 1, 2 } }, { { 1, 2 } }, { { 1, 3 } } };
+	char *memory = map(t->page_bytes);
+	uint64_t hash[3] = { 0 }, own[3] = { 0 };
+	bool read[3] = { false };
+	struct error err = { 0 };
+	int rc = 0;
+
+	fill(t, memory, 1, 10);
+	for (size_t i = 0; !rc && i < 3; i++) {
+		struct content *fleet;
+		struct page_ref page = { 0 };
+		frames_of(t, getpid(), memory, 1, &page);
+		rc = content_open_fleet(&fleet, &keys[i], t->kind, NULL, &err);
+		if (!rc)
+			rc = content_hash(fleet, getpid(), &page, 1, &hash[i], &read[i], &err);
+		own[i] = rc ? 0 : content_hash_own(fleet, memory);
+		content_close(rc ? NULL : fleet);
+	}
+	result(t, "hashes by a fleet's key", !rc && read[0] && read[1] && read[2] && hash[0] == own[0] &&
+	       hash[0] == hash[1] && hash[2] == own[2] && hash[2] != hash[0], "%s", err.text);
+	munmap(memory, t->page_bytes);
+}
+
 static void forced(struct test *t)
 {
 	result(t, "is the one that was asked for", content_reader(t->content) == t->kind, "it is another");
@@ -512,7 +538,7 @@ static void check_reader(struct test *t)
 {
 	static void (*const checks[])(struct test *t) = {
 		forced, own_memory, own_huge_page, child_memory, child_huge_page, forked_memory, zeros, probe_places, holes,
-		ended_process, zombie, kernel_thread, scratch_is_empty, another_key,
+		ended_process, zombie, kernel_thread, scratch_is_empty, another_key, fleet_key,
 	};
 	struct error err = { 0 };
 	const char *why = NULL;

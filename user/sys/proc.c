@@ -157,28 +157,6 @@ static uint32_t guest_of(const struct sysroot *root, pid_t pid, const char *comm
 	return parse_guest(cmdline, n, pid, names);
 }
 
-/*
- * The executable, by the path under which this very file is found here: a path
- * alone says nothing, since in a mount namespace of one's own, which everybody
- * can have, any file can have any path.
- */
-static enum known executable_of(const struct sysroot *root, pid_t pid, struct sample *names, uint32_t *ret)
-{
-	char link[32], path[4096];
-	struct stat file, here;
-
-	snprintf(link, sizeof(link), "proc/%d/exe", pid);
-	ssize_t n = readlinkat(root->dir, link, path, sizeof(path) - 1);
-	if (n < 0)
-		return known_of_errno(errno);
-	path[n] = '\0';
-	if (root->live && (fstatat(root->dir, link, &file, 0) || stat(path, &here) || file.st_dev != here.st_dev ||
-			   file.st_ino != here.st_ino))
-		return ABSENT;
-	*ret = sample_name(names, path);
-	return *ret ? KNOWN : ABSENT;
-}
-
 static void read_ksm_stat(const struct sysroot *root, pid_t pid, struct task_ksm *ret)
 {
 	char text[1024];
@@ -213,7 +191,9 @@ enum known proc_task(const struct sysroot *root, pid_t pid, struct task *ret, st
 	if (sysroot_read(root, text, sizeof(text), "proc/%d/cgroup", pid) == KNOWN)
 		ret->cgroup = parse_cgroup(text, names);
 	ret->vm = guest_of(root, pid, ret->comm, names);
-	ret->executable_known = executable_of(root, pid, names, &ret->executable);
+	ret->executable_known = proc_executable(root, pid, text, sizeof(text));
+	if (ret->executable_known == KNOWN)
+		ret->executable = sample_name(names, text);
 	read_ksm_stat(root, pid, &ret->ksm);
 	return KNOWN;
 }
@@ -274,14 +254,20 @@ void proc_machine(const struct sysroot *root, struct machine *ret)
 
 enum known proc_executable(const struct sysroot *root, pid_t pid, char *ret, size_t size)
 {
-	char path[64];
+	struct stat file, here;
+	char link[64];
 
-	snprintf(path, sizeof(path), "proc/%d/exe", pid);
-	ssize_t n = readlinkat(root->dir, path, ret, size - 1);
+	snprintf(link, sizeof(link), "proc/%d/exe", pid);
+	ssize_t n = readlinkat(root->dir, link, ret, size - 1);
 	if (n < 0)
 		return known_of_errno(errno);
 	ret[n] = '\0';
-	return (size_t)n < size - 1 ? KNOWN : DENIED;	/* what may have been cut off matches nothing */
+	if ((size_t)n == size - 1)
+		return DENIED;		/* what may have been cut off matches nothing */
+	if (root->live && (fstatat(root->dir, link, &file, 0) || stat(ret, &here) || file.st_dev != here.st_dev ||
+			   file.st_ino != here.st_ino))
+		return ABSENT;
+	return KNOWN;
 }
 
 bool proc_has_guest(const struct sysroot *root, pid_t pid)

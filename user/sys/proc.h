@@ -36,7 +36,12 @@ enum known proc_areas(const struct sysroot *root, pid_t pid, uint32_t task, stru
 /* Page sizes, memory, CPUs, NUMA nodes, THP mode. */
 void proc_machine(const struct sysroot *root, struct machine *ret);
 
-/* Path of its executable as the kernel has it; " (deleted)" is part of it where it was removed. */
+/*
+ * Its executable, by the path under which this very file is found here. ABSENT
+ * where it was deleted, and where another file has that path here: a path alone
+ * says nothing, since in a mount namespace of one's own, which everybody can
+ * have, any file can have any path.
+ */
 enum known proc_executable(const struct sysroot *root, pid_t pid, char *ret, size_t size);
 
 /* Anonymous resident pages of a process (RssAnon of status), for progress; 0 where unknown. */
