@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ksmscope: what can be made. The recipes are in build.mk.
-.PHONY: all demo check check-real check-vm fuzz bench study install uninstall clean deps
+.PHONY: all demo check check-real check-vm fuzz bench bench-huge study install uninstall clean deps
 
 all:        programs
 demo:       demo-run
@@ -9,6 +9,7 @@ check-real: real-run
 fuzz:       fuzz-run
 check-vm:   check-vm-run
 bench:      bench-run
+bench-huge: bench-huge-run
 study:      study-run
 install:    install-files
 uninstall:  uninstall-files

@@ -68,7 +68,7 @@ TAKE_COMMAND  := ksm-run
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
 export SOURCE_DATE_EPOCH
 
-.PHONY: real-run fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run study-run install-files uninstall-files clean-build deps-install tests
+.PHONY: real-run fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run bench-huge-run study-run install-files uninstall-files clean-build deps-install tests
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -144,6 +144,11 @@ bench-run: deps-install
 	$(BUILD)/tests/bench_content
 	$(BUILD)/tests/bench_probe
 	tests/bench/bench_ksmtop.sh $(BUILD)
+	tests/bench/bench_huge.sh $(BUILD)
+
+bench-huge-run: deps-install
+	$(MAKE) --no-print-directory programs tests
+	tests/bench/bench_huge.sh $(BUILD)
 
 # docs/metrics.md is what the program says of itself; tests/check_tree.sh holds it against that.
 metrics-doc: $(BUILD)/ksm-exporter

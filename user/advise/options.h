@@ -26,7 +26,7 @@ struct advise_options {
 	uint64_t memory_bytes;
 	const char *calibration;	/* the file; NULL: the usual one, where there is one */
 	double calibrate_seconds;
-	int format, reader, opt_in;
+	int format, reader, heat_by, opt_in;
 	bool has_uid, has_theta, has_memory, all, exact, apply, undo, dry_run, cross_domains, verbose, no_color;
 	int huge_pages;			/* enum huge_pages, but for HUGE_PAGES_WITHIN */
 	double max_slowdown;

@@ -8,16 +8,17 @@
 #include "gather/heat.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/huge/heat.h"
-#include "probe/attach.h"
 #include "probe/heat.h"
 #include "sys/clear_refs.h"
 #include "sys/proc.h"
+#include "sys/referenced.h"
 
 #define SHORTEST_SECONDS 3e-4
 #define LONGEST_SHARE (1.0 / 16)
@@ -35,8 +36,9 @@ struct watched {
 };
 
 struct watch {
+	const struct sysroot *root;
 	struct heat_facts *facts;
-	struct heat_probe *probe;
+	struct heat_probe *probe;	/* NULL: by whole mappings (HEAT_REFERENCED) */
 	const volatile sig_atomic_t *stop;
 	struct watched *tasks;
 	size_t tasks_count;
@@ -92,11 +94,33 @@ static void note(struct heat_hits *hits, uint8_t state, size_t bin)
 	hits->broken += state == HEAT_BROKEN;
 }
 
+/* Was anything of its mapping accessed? Then each huge page may have been. */
+static void look_by_mapping(struct watch *w, const struct watched *t)
+{
+	struct referenced *list;
+	size_t count;
+
+	referenced_read(w->root, t->pid, &list, &count);
+	for (size_t i = 0; i < t->count; i++) {
+		const struct referenced *mapping = referenced_at(list, count, w->addresses[t->first + i]);
+		w->states[i] = !mapping ? HEAT_UNSEEN : mapping->kilobytes ? HEAT_ACCESSED : HEAT_IDLE;
+	}
+	free(list);
+}
+
+static int look_by_page(struct watch *w, const struct watched *t, struct error *err)
+{
+	if (w->probe)
+		return heat_look(w->probe, t->pid, w->addresses + t->first, t->count, w->states, err);
+	look_by_mapping(w, t);
+	return 0;
+}
+
 static int look_at(struct watch *w, struct watched *t, struct error *err)
 {
 	struct heat_looks *looks = &w->facts->tasks[t->task].looks;
 	double before = clock_seconds(t->clock);
-	int rc = heat_look(w->probe, t->pid, w->addresses + t->first, t->count, w->states, err);
+	int rc = look_by_page(w, t, err);
 	double after = clock_seconds(t->clock), exposure = (before + after) / 2 - t->cleared;
 	size_t bin = after > 0 ? heat_bin(exposure) : HEAT_BINS;
 
@@ -202,33 +226,34 @@ static void watch_end(struct watch *w)
 }
 
 static int watch_regions(struct watch *w, struct sample *s, const struct sysroot *root,
-			 const struct region *regions, size_t count, double seconds, struct error *err)
+			 const struct region *regions, size_t count, const struct gather_options *o,
+			 struct error *err)
 {
 	struct error why = { 0 };
 	int rc = watch_begin(w, s, root, regions, count, err);
 
 	if (rc)
 		return rc;
-	if (heat_open(&w->probe, root, &why)) {
-		sample_lacks(s, "heat", attach_known(&why), "%s", why.text);
-		return 0;
-	}
-	w->facts->source = HEAT_PAGE_TABLES;
+	if (o->heat_source == HEAT_REFERENCED)
+		snprintf(w->facts->why, sizeof(w->facts->why), "it was asked for");
+	else if (heat_open(&w->probe, root, &why))
+		snprintf(w->facts->why, sizeof(w->facts->why), "%.*s", (int)sizeof(w->facts->why) - 1, why.text);
+	w->facts->source = w->probe ? HEAT_PAGE_TABLES : HEAT_REFERENCED;
 	double begun = clock_seconds(CLOCK_PROCESS_CPUTIME_ID);
-	rc = look_for(w, seconds, err);
+	rc = look_for(w, o->heat_seconds, err);
 	w->facts->cpu_seconds = clock_seconds(CLOCK_PROCESS_CPUTIME_ID) - begun;
 	return rc;
 }
 
 int heat_watch(struct sample *s, const struct sysroot *root, const struct gather_options *o, struct error *err)
 {
-	struct watch w = { .stop = o->stop };
+	struct watch w = { .root = root, .stop = o->stop };
 	struct region *regions;
 	size_t count;
 
 	if (regions_list(s, &regions, &count))
 		return fail(err, EXIT_FAILED, "out of memory: look at fewer processes at a time");
-	int rc = count ? watch_regions(&w, s, root, regions, count, o->heat_seconds, err) : 0;
+	int rc = count ? watch_regions(&w, s, root, regions, count, o, err) : 0;
 	watch_end(&w);
 	free(regions);
 	return rc;

@@ -38,6 +38,7 @@ struct gather_options {
 	double theta;			/* LOOK_SAMPLED: share of the contents to keep; 0: LOOK_THETA */
 	uint64_t memory_bytes;		/* for the table of a sample; 0: SKETCH_DEFAULT_BYTES */
 	bool ledger;			/* look into huge pages that KSM can't take, too */
+	int heat_source;		/* enum heat_source; HEAT_NOT_LOOKED: the best that this kernel allows */
 	double heat_seconds;		/* watch so long how often huge pages are accessed; 0: don't */
 	const struct fleet_key *fleet;	/* LOOK_SAMPLED: a sample whose places are fleet_hash() of whole pages, zeros left out */
 	struct budget budget;		/* from the start of this process; zeroed: as fast as can be */
