@@ -42,8 +42,7 @@ for count in candidate zero zero_in_huge huge merged unread shared_by_fork saved
 	equal "frames are counted exactly: $count" "$(jq ".frames.$count" "$work/exact.json")" \
 		"$(jq ".frames.$count" "$work/advise.json")"
 done
-holds "what a sample can't tell is null" '.granularity == null and .mappings == null and .sharing == null and
-	.frames.volatile == null and .duplicates.mergeable == null and .net_worthwhile_bytes == null' "$work/advise.json"
+holds "what a sample can't tell is null" '.granularity == null and .mappings == null and .duplicates.mergeable == null and .net_worthwhile_bytes == null' "$work/advise.json"
 holds "and it says why" '[.missing[].why] | any(test("sample"))' "$work/advise.json"
 holds "its process has an interval too" '.processes[0] | .self_duplicates_low <= .self_duplicates and
 	.self_duplicates <= .self_duplicates_high and .attributed_bytes_high > 0' "$work/advise.json"
@@ -87,3 +86,25 @@ advise --pid "$made_all" --sample 100%
 for query in .frames.candidate .frames.shared_by_fork .duplicates.frames .duplicates.inside_domains; do
 	equal "a forked family: $query" "$(jq "$query" "$work/exact.json")" "$(jq "$query" "$work/advise.json")"
 done
+
+# ---- pairs, and what stands still
+
+end_processes
+make_memory --stop --unique 3000 --pairs 2000
+make_memory --stop --unique 20000 --pairs 2000
+advise --pid "$made_all" --settle 0 --exact
+cp "$work/advise.json" "$work/exact.json"
+advise --pid "$made_all" --sample 100%
+holds "nothing changes in what is stopped" '.frames.volatile == 0 and .frames.volatile_high == 0' "$work/advise.json"
+for key in sharing sharing_by_uid; do
+	equal "a sample of everything has the exact pairs: $key" "$(jq -c "[.$key[] | {a, b, frames}]" "$work/exact.json")" \
+		"$(jq -c "[.$key[] | {a, b, frames}]" "$work/advise.json")"
+done
+pair=$(jq '.sharing[0].frames' "$work/exact.json")
+at_least "they have pairs" "${pair:-0}" 3000
+held=0
+for ((run = 0; run < runs; run++)); do
+	advise --pid "$made_all" --sample 12.5%
+	jq -e ".sharing[0] | .low <= $pair and $pair <= .high and .low < .high" "$work/advise.json" >/dev/null && held=$((held + 1))
+done
+at_least "runs whose interval holds the exact pair" $held $((runs - 2))

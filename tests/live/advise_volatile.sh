@@ -14,6 +14,11 @@ holds "the distance of the looks is told" '.looked.settle_seconds == 1' "$work/a
 holds "volatile frames are candidates" "(.frames.candidate - .duplicates.frames) >= 211 + 307 + 53" "$work/advise.json"
 holds "it is said that they change" '[.reasons[].code] | index("volatile") != null' "$work/advise.json"
 
+advise --pid "$made_pid" --sample 100%
+holds "a sample of everything finds the same" '.frames.volatile >= 211 and .frames.volatile <= 220 and
+	.duplicates.frames >= 307 and .duplicates.frames < 307 + 211' "$work/advise.json"
+advise --pid "$made_pid" --sample 100% --settle 0
+holds "one look at a sample knows nothing of change" '.frames.volatile == null' "$work/advise.json"
 advise --pid "$made_pid" --settle 0
 holds "one look finds no change" '.frames.volatile == 0 and .looked.settle_seconds == 0' "$work/advise.json"
 

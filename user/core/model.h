@@ -20,6 +20,8 @@ struct frame_counts {
 	uint64_t merged;		/* KSM frames */
 	uint64_t huge;			/* inside huge pages */
 	uint64_t is_volatile;
+	uint64_t volatile_low, volatile_high;	/* 95 % interval, where sampled */
+	bool volatile_known;		/* where sampled: pages were looked at twice */
 	uint64_t unread;
 	uint64_t multi;			/* mapped more than once and not merged: forked families */
 	uint64_t not_mergeable[AREA_CLASSES];	/* present pages of mappings that KSM refuses */
@@ -124,8 +126,8 @@ struct model {
 	bool complete;			/* nothing is missing */
 	/*
 	 * From a sample of contents: nobody knows of single mappings, so of these,
-	 * of `granularity`, `domains`, all pairs, what is volatile or mergeable,
-	 * and net_part_bytes, nothing is known. Frame counts are exact all the same.
+	 * of `granularity`, `domains`, what is mergeable, and net_part_bytes,
+	 * nothing is known. Frame counts are exact all the same, but for volatile ones.
 	 */
 	bool sampled;
 	double theta;			/* share of the contents that were kept */

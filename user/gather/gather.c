@@ -82,13 +82,20 @@ static int look_exactly(struct sample *s, const struct sysroot *root, struct con
 	return rc;
 }
 
-static int look_by_sample(struct sample *s, const struct sysroot *root, struct content *content,
+static int look_by_sample(struct sample *s, const struct sysroot *root, struct content *content, double start,
 			  const struct gather_options *o, struct error *err)
 {
-	s->settle_seconds = 0;
-	sample_lacks(s, "mappings, block sizes, pairs, changing pages", NOT_READ,
+	struct sampling *sampling = NULL;
+
+	sample_lacks(s, "mappings, block sizes", NOT_READ,
 		     "a sample of contents can't tell them: look at every page (--exact)");
-	return sampling_look(s, root, content, o, err);
+	int rc = sampling_look(&sampling, s, root, content, o, err);
+	if (!rc && o->settle_seconds > 0) {
+		wait_until(start + o->settle_seconds, o);
+		rc = sampling_look_again(sampling, err);
+	}
+	sampling_end(sampling);
+	return rc;
 }
 
 static int read_contents(struct sample *s, const struct sysroot *root, const struct gather_options *o,
@@ -103,7 +110,7 @@ static int read_contents(struct sample *s, const struct sysroot *root, const str
 			  : content_open(&content, o->reader, &s->reader_why, err);
 	double cpu = cpu_seconds();
 	if (!rc) {
-		rc = wants_sample(s, root, o) ? look_by_sample(s, root, content, o, err)
+		rc = wants_sample(s, root, o) ? look_by_sample(s, root, content, start, o, err)
 					      : look_exactly(s, root, content, start, o, err);
 		s->reader = content_reader(content);
 	}

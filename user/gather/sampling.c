@@ -26,6 +26,7 @@
 
 struct sampling {
 	struct walk walk;
+	struct gather_options options;	/* of a look, with the memory that is left to the sketch */
 	struct sampled *sampled;
 	struct sketch *sketch;
 	struct sampling_past past;
@@ -36,6 +37,7 @@ struct sampling {
 	uint64_t frequent[SKETCH_HEAVY_MAX];
 	uint32_t frequent_count;
 	struct places places;
+	struct ages own_ages;		/* of a look with a second one; slots NULL: none */
 
 	/* of the chunk */
 	struct page_ref refs[CHUNK_PAGES];
@@ -253,25 +255,18 @@ static int prepare(struct sampling *l, struct content *content, const struct gat
 	return o->fleet ? 0 : follow_frequent(l, err);
 }
 
-static int begin(struct sampling **ret, struct sample *s, const struct sysroot *root, struct content *content,
-		 const struct gather_options *options, const struct sampling_past *past, uint32_t per_task,
-		 struct error *err)
+int sampling_begin(struct sampling **ret, struct sample *s, const struct sysroot *root, struct content *content,
+		   const struct gather_options *options, const struct sampling_past *past, struct error *err)
 {
 	struct sampling *l = *ret = calloc(1, sizeof(*l));
 
 	if (!l)
 		return walk_out_of_memory(err);
 	l->past = *past;
-	l->per_task = per_task;
+	l->per_task = SAMPLING_OWNERS;
 	walk_begin(&l->walk, s, root, content, options);
-	l->walk.only_candidates = per_task > 1;
+	l->walk.only_candidates = true;
 	return prepare(l, content, options, err);
-}
-
-int sampling_begin(struct sampling **ret, struct sample *s, const struct sysroot *root, struct content *content,
-		   const struct gather_options *options, const struct sampling_past *past, struct error *err)
-{
-	return begin(ret, s, root, content, options, past, SAMPLING_OWNERS, err);
 }
 
 int sampling_walk(struct sampling *l, size_t first_task, struct error *err)
@@ -304,22 +299,155 @@ void sampling_end(struct sampling *l)
 	walk_end(&l->walk);
 	frame_set_free(&l->met);
 	frame_set_free(&l->again);
+	ages_free(&l->own_ages);
 	free(l);
 }
 
-int sampling_look(struct sample *s, const struct sysroot *root, struct content *content,
+/* ---- a look, and another ---- */
+
+/* Memory for remembering pages, of that for the sample. */
+#define AGES_SHARE 0.375
+
+static int make_ages(struct sampling *l, struct gather_options *o, struct error *err)
+{
+	uint64_t bytes = o->memory_bytes ? o->memory_bytes : SKETCH_DEFAULT_BYTES, salt;
+	int rc = content_random(&salt, err);
+
+	o->memory_bytes = fmax(bytes * (1 - AGES_SHARE), SKETCH_MIN_BYTES);
+	if (!rc && ages_init(&l->own_ages, bytes > o->memory_bytes ? bytes - o->memory_bytes : 0, salt))
+		rc = walk_out_of_memory(err);
+	l->past.ages = &l->own_ages;
+	if (!rc)
+		ages_begin(&l->own_ages, 1);
+	return rc;
+}
+
+int sampling_look(struct sampling **ret, struct sample *s, const struct sysroot *root, struct content *content,
 		  const struct gather_options *options, struct error *err)
 {
-	struct sampling *l = NULL;
-	struct sampling_past past = { 0 };
-	int rc = content_random(&past.run, err);
+	struct sampling *l = *ret = calloc(1, sizeof(*l));
+	int rc = l ? content_random(&l->past.run, err) : walk_out_of_memory(err);
 
-	if (!rc && !options->fleet)
-		rc = content_random(&past.phase, err);
+	if (!l)
+		return rc;
+	l->options = *options;
 	if (!rc)
-		rc = begin(&l, s, root, content, options, &past, 1, err);
+		rc = content_random(&l->past.phase, err);
+	if (!rc && options->settle_seconds > 0)
+		rc = make_ages(l, &l->options, err);
+	l->per_task = 1;
+	walk_begin(&l->walk, s, root, content, &l->options);
 	if (!rc)
-		rc = sampling_walk(l, 0, err);
-	sampling_end(l);
+		rc = prepare(l, content, &l->options, err);
+	for (size_t i = 0; !rc && i < s->tasks_count; i++)
+		l->sampled->tasks[i].id = i;
+	return rc ? rc : sampling_walk(l, 0, err);
+}
+
+/* Followed pages of one task that lie near each other: order[0 … count). */
+struct batch {
+	const struct task *task;
+	const uint32_t *order;
+	size_t count;
+};
+
+/* Those that still hold what they held are met. */
+static int hash_again(struct sampling *l, const struct batch *b, struct error *err)
+{
+	struct ages *a = l->past.ages;
+	size_t n = l->pending;
+	uint64_t *hashes = l->walk.chunk.pfns;		/* the walk is over */
+
+	l->pending = 0;
+	int rc = n ? content_hash(l->walk.content, b->task->pid, l->refs, n, hashes, l->wanted, err) : 0;
+	for (size_t i = 0; !rc && i < n; i++) {
+		const struct age age = a->slots[l->owner[i]];
+		if (l->wanted[i] && hashes[i] == age.hash)
+			ages_meet(a, age_page(&age), age.owner, age.hash, age_stratum(&age), age.place);
+	}
+	l->places.hashed += n;
+	l->places.read_bytes += n * l->places.page_bytes;
+	l->walk.read_bytes = l->places.read_bytes;
+	return rc ? rc : walk_step(&l->walk, 0, err);
+}
+
+static int look_at_batch(struct sampling *l, const struct pagemap *map, const struct batch *b, struct error *err)
+{
+	const struct age *slots = l->past.ages->slots;
+	uint64_t first = age_page(&slots[b->order[0]]), last = age_page(&slots[b->order[b->count - 1]]);
+	uint64_t *entries = l->walk.chunk.entries;
+	size_t got = pagemap_read(map, first * map->page_bytes, entries, last - first + 1);
+
+	for (size_t i = 0; i < b->count; i++) {
+		uint64_t at = age_page(&slots[b->order[i]]) - first;
+		if (at >= got || !(entries[at] & PAGEMAP_PRESENT) || (entries[at] & PAGEMAP_FILE))
+			continue;
+		l->owner[l->pending] = b->order[i];
+		l->refs[l->pending++] = (struct page_ref){ .address = (first + at) * map->page_bytes,
+							   .pfn = entries[at] & PAGEMAP_PFN_MASK };
+	}
+	return hash_again(l, b, err);
+}
+
+/* Entries of pagemap that are not asked for cost less than a call. */
+#define NEAR_PAGES 64
+
+static int look_at_task(struct sampling *l, const struct task *task, const uint32_t *order, size_t count,
+			struct error *err)
+{
+	const struct age *slots = l->past.ages->slots;
+	struct pagemap map;
+	int rc = 0;
+
+	if (pagemap_open(&map, l->walk.root, task->pid, l->walk.sample->machine.page_bytes) != KNOWN)
+		return 0;	/* it ended: all its pages have changed */
+	for (size_t i = 0, next; !rc && i < count; i = next) {
+		uint64_t first = age_page(&slots[order[i]]);
+		for (next = i + 1; next < count && age_page(&slots[order[next]]) - first < CHUNK_PAGES &&
+				   age_page(&slots[order[next]]) - age_page(&slots[order[next - 1]]) < NEAR_PAGES; next++)
+			;
+		const struct batch b = { task, order + i, next - i };
+		rc = look_at_batch(l, &map, &b, err);
+	}
+	pagemap_close(&map);
+	return rc;
+}
+
+/* What was not met again is young. */
+static void tell_young(struct sampling *l)
+{
+	const struct ages *a = l->past.ages;
+	uint32_t each = (uint32_t)lround(1 / ages_share(a, SKETCH_HEAVY));
+
+	if (a->last[SKETCH_LIGHT] != UINT32_MAX)
+		sketch_lower(l->sketch, SKETCH_LIGHT, (uint64_t)a->last[SKETCH_LIGHT] << 32 | UINT32_MAX);
+	for (uint32_t i = 0; i < a->slots_count; i++)
+		if (a->slots[i].page && !age_met(&a->slots[i]))
+			sketch_keep_young(l->sketch, a->slots[i].hash, a->slots[i].owner,
+					  age_stratum(&a->slots[i]) == SKETCH_HEAVY ? each : 1);
+	l->sampled->told = true;
+}
+
+int sampling_look_again(struct sampling *l, struct error *err)
+{
+	struct ages *a = l->past.ages;
+	uint32_t count;
+
+	if (!a)
+		return 0;
+	ages_begin(a, 2);
+	uint32_t *order = ages_list(a, &count);
+	int rc = order ? 0 : walk_out_of_memory(err);
+	for (size_t i = 0, next; !rc && i < count; i = next) {
+		uint32_t task = a->slots[order[i]].owner;
+		for (next = i + 1; next < count && a->slots[order[next]].owner == task; next++)
+			;
+		rc = look_at_task(l, &l->walk.sample->tasks[task], order + i, next - i, err);
+	}
+	free(order);
+	if (!rc)
+		tell_young(l);
+	l->sampled->hashed = l->places.hashed;
+	l->walk.sample->frames_read = l->places.hashed;
 	return rc;
 }

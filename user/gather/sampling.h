@@ -15,14 +15,22 @@
 #include "probe/content.h"
 #include "sys/sysroot.h"
 
+struct sampling;
+
 /*
  * Every page of every task, once: fills sample->sampled and the areas' counts.
  * What is most frequent is found beforehand, from some thousand pages at
- * random. With settle_seconds the pages whose contents were kept are looked at
- * once more, so far apart: sampled->told says whether that was done.
+ * random. *ret is there whatever comes back, for sampling_end().
  */
-int sampling_look(struct sample *sample, const struct sysroot *root, struct content *content,
+int sampling_look(struct sampling **ret, struct sample *sample, const struct sysroot *root, struct content *content,
 		  const struct gather_options *options, struct error *err);
+
+/*
+ * The pages of kept contents once more, some time later, where
+ * options->settle_seconds asked for it: those that hold something else are
+ * young. Sets sampled->told.
+ */
+int sampling_look_again(struct sampling *sampling, struct error *err);
 
 /* ---- pass by pass ---- */
 
@@ -51,8 +59,6 @@ struct sampling_past {
 	uint32_t frequent_count, frequent_before_count;
 	bool scouted;			/* `frequent` is known; else it is found beforehand */
 };
-
-struct sampling;
 
 /* Begin a pass over the tasks of `sample`, which may still grow. Fills sample->sampled. */
 int sampling_begin(struct sampling **ret, struct sample *sample, const struct sysroot *root, struct content *content,

@@ -59,7 +59,11 @@ static void frames(struct json *j, const struct frame_counts *f, bool read, bool
 	count(j, "zero_in_huge", read, f->zero_in_huge);
 	count(j, "merged", read, f->merged);
 	count(j, "huge", read, f->huge);
-	count(j, "volatile", read && !sampled, f->is_volatile);
+	count(j, "volatile", read && (!sampled || f->volatile_known), f->is_volatile);
+	if (sampled && f->volatile_known) {
+		json_u64(j, "volatile_low", f->volatile_low);
+		json_u64(j, "volatile_high", f->volatile_high);
+	}
 	count(j, "unread", read, f->unread);
 	count(j, "shared_by_fork", read, f->multi);
 	count(j, "saved_now", read, f->saved_now);
@@ -240,20 +244,15 @@ static void mappings(struct json *j, const struct sample *s, const struct model 
 	json_end_array(j);
 }
 
-/* What only an exact look tells. */
 static void lists(struct json *j, const struct sample *s, const struct model *m)
 {
 	sharing(j, "sharing", s, m->sharing, m->sharing_count, BY_PID);
 	sharing(j, "sharing_by_uid", s, m->uid_sharing, m->uid_sharing_count, BY_UID);
 	sharing(j, "sharing_by_cgroup", s, m->cgroup_sharing, m->cgroup_sharing_count, BY_CGROUP);
-	mappings(j, s, m);
-}
-
-static void unknown_lists(struct json *j)
-{
-	static const char *const names[] = { "sharing", "sharing_by_uid", "sharing_by_cgroup", "mappings" };
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		json_null(j, names[i]);
+	if (m->sampled)
+		json_null(j, "mappings");	/* only an exact look tells */
+	else
+		mappings(j, s, m);
 }
 
 static void reasons(struct json *j, const struct model *m)
@@ -364,10 +363,7 @@ void advise_json(struct text *out, const struct advice *advice)
 		granularity(&j, m, read);
 	processes(&j, s, m);
 	domains(&j, s, m, read);
-	if (m->sampled)
-		unknown_lists(&j);
-	else
-		lists(&j, s, m);
+	lists(&j, s, m);
 	huge_json(&j, s, m->huge, advice->ledger);
 	engine(&j, s);
 	reasons(&j, m);

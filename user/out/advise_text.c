@@ -546,10 +546,10 @@ void advise_text(struct text *out, const struct advice *advice, const struct adv
 		granularity(&r);
 	if (contents)
 		processes(&r);
-	if (contents && !r.model->sampled) {
+	if (contents && !r.model->sampled)
 		mappings(&r);
+	if (contents)
 		sharing(&r);
-	}
 	if (contents)
 		domains(&r);
 	huge_text(out, advice->sample, r.model->huge, style, advice->ledger);

@@ -51,9 +51,19 @@ void ages_begin(struct ages *a, uint32_t now)
 
 /* ---- the table ---- */
 
-static enum sketch_stratum stratum_of(const struct age *age)
+enum sketch_stratum age_stratum(const struct age *age)
 {
 	return age->page & AGE_HEAVY ? SKETCH_HEAVY : SKETCH_LIGHT;
+}
+
+uint64_t age_page(const struct age *age)
+{
+	return (age->page >> AGE_FLAGS) - 1;
+}
+
+bool age_met(const struct age *age)
+{
+	return age->page & AGE_MET;
 }
 
 static uint64_t number_of(const struct age *age)
@@ -85,7 +95,7 @@ static struct age *find(const struct ages *a, uint64_t number, uint32_t owner, u
 /* As in sketch.c: what follows moves up, so that every chain stays whole (Knuth, vol. 3, 6.4, algorithm R). */
 static void take_out(struct ages *a, uint32_t i)
 {
-	a->used[stratum_of(&a->slots[i])]--;
+	a->used[age_stratum(&a->slots[i])]--;
 	for (uint32_t j = after(a, i); a->slots[j].page; j = after(a, j)) {
 		uint32_t home = home_of(a, number_of(&a->slots[j]), a->slots[j].owner, a->slots[j].hash);
 		bool home_between = i <= j ? i < home && home <= j : i < home || home <= j;
@@ -100,7 +110,7 @@ static void take_out(struct ages *a, uint32_t i)
 static void drop_what_is_out(struct ages *a)
 {
 	for (uint32_t i = 0; i < a->slots_count; i++)
-		while (a->slots[i].page && a->slots[i].place > a->last[stratum_of(&a->slots[i])])
+		while (a->slots[i].page && a->slots[i].place > a->last[age_stratum(&a->slots[i])])
 			take_out(a, i);
 }
 
@@ -130,7 +140,7 @@ uint32_t ages_meet(struct ages *a, uint64_t page, uint32_t owner, uint64_t hash,
 		*age = (struct age){ .page = number << AGE_FLAGS | AGE_NEW, .hash = hash, .owner = owner,
 				     .since = a->now };
 	} else {
-		a->used[stratum_of(age)]--;
+		a->used[age_stratum(age)]--;
 	}
 	age->place = place;
 	age->page = (age->page & ~(uint64_t)AGE_HEAVY) | AGE_MET | (stratum == SKETCH_HEAVY ? AGE_HEAVY : 0);
@@ -141,6 +151,30 @@ uint32_t ages_meet(struct ages *a, uint64_t page, uint32_t owner, uint64_t hash,
 double ages_share(const struct ages *a, enum sketch_stratum stratum)
 {
 	return ldexp((double)a->last[stratum], -32) + ldexp(1, -32);
+}
+
+static int by_owner_and_page(const void *a, const void *b, void *context)
+{
+	const struct ages *ages = context;
+	const struct age *x = &ages->slots[*(const uint32_t *)a], *y = &ages->slots[*(const uint32_t *)b];
+
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	return x->page < y->page ? -1 : x->page > y->page;
+}
+
+uint32_t *ages_list(const struct ages *a, uint32_t *ret_count)
+{
+	uint32_t *index = malloc(((size_t)a->used[SKETCH_LIGHT] + a->used[SKETCH_HEAVY] + 1) * sizeof(*index));
+
+	*ret_count = 0;
+	if (!index)
+		return NULL;
+	for (uint32_t i = 0; i < a->slots_count; i++)
+		if (a->slots[i].page)
+			index[(*ret_count)++] = i;
+	qsort_r(index, *ret_count, sizeof(*index), by_owner_and_page, (void *)a);
+	return index;
 }
 
 /* ---- the end of a pass ---- */
@@ -154,7 +188,7 @@ static int by_owner_and_content(const void *a, const void *b, void *context)
 		return x->owner < y->owner ? -1 : 1;
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
-	return (int)stratum_of(x) - (int)stratum_of(y);
+	return (int)age_stratum(x) - (int)age_stratum(y);
 }
 
 /* Pages that were followed before this pass, of owners that are there. */
@@ -169,7 +203,7 @@ static uint32_t list_followed(const struct ages *a, const bool *gone, uint32_t *
 
 static bool same_content(const struct age *a, const struct age *b)
 {
-	return a->owner == b->owner && a->hash == b->hash && stratum_of(a) == stratum_of(b);
+	return a->owner == b->owner && a->hash == b->hash && age_stratum(a) == age_stratum(b);
 }
 
 static void sum_up(struct ages *a, const uint32_t *index, uint32_t count, struct survival *sums, uint32_t owners)
@@ -180,7 +214,7 @@ static void sum_up(struct ages *a, const uint32_t *index, uint32_t count, struct
 		for (end = i; end < count && same_content(first, &a->slots[index[end]]); end++)
 			stayed += !!(a->slots[index[end]].page & AGE_MET);
 		if (first->owner < owners)
-			survival_add(&sums[first->owner], end - i, stayed, 1 / ages_share(a, stratum_of(first)));
+			survival_add(&sums[first->owner], end - i, stayed, 1 / ages_share(a, age_stratum(first)));
 	}
 }
 

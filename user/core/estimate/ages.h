@@ -63,6 +63,16 @@ uint32_t ages_meet(struct ages *ages, uint64_t page, uint32_t owner, uint64_t ha
 /* The share of a stratum that is followed, 0 < share <= 1: of the light contents, of the frequent ones' pages. */
 double ages_share(const struct ages *ages, enum sketch_stratum stratum);
 
+/* The virtual page of an age. */
+uint64_t age_page(const struct age *age);
+enum sketch_stratum age_stratum(const struct age *age);
+
+/* Has it been met in the present pass? */
+bool age_met(const struct age *age);
+
+/* Indices of all slots in use, by owner and page; the caller frees them. NULL when memory is out. */
+uint32_t *ages_list(const struct ages *ages, uint32_t *ret_count);
+
 /*
  * The pass ended: what was followed before it and was not met again has ended.
  * Adds to sums[owner] what stayed and what did not; pages of owners of which

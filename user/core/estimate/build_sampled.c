@@ -77,6 +77,9 @@ static void take_union(struct model *m, const struct sample *s, const struct est
 	d->within_processes = d->frames - d->between_processes;
 	d->capped = frames_of(e->of[TOTAL_CAPPED].value);
 	d->zero = m->frames.zero ? m->frames.zero - 1 : 0;
+	m->frames.volatile_known = s->sampled->told;
+	m->frames.is_volatile = frames_of(e->of[TOTAL_YOUNG].value);
+	interval_of(&e->of[TOTAL_YOUNG], &m->frames.volatile_low, &m->frames.volatile_high);
 	take_processes(m, s, e);
 }
 
@@ -113,7 +116,8 @@ static void take_domains(struct model *m, const struct estimates *e)
 static int estimate_all(struct model *m, const struct sample *s, const struct owner_set *set,
 			const uint32_t *domain_of)
 {
-	struct estimate_options options = { .max_page_sharing = value_or(s->engine.knob[KNOB_MAX_PAGE_SHARING], 0) };
+	struct estimate_options options = { .max_page_sharing = value_or(s->engine.knob[KNOB_MAX_PAGE_SHARING], 0),
+					    .settled = s->sampled->told };
 	struct estimates e;
 
 	if (estimate_make(&e, &s->sampled->sketch, &options, NULL))
@@ -128,7 +132,32 @@ static int estimate_all(struct model *m, const struct sample *s, const struct ow
 	take_domains(m, &e);
 	int rc = take_each_domain(m, s, set, &e);
 	estimates_free(&e);
-	return rc ? rc : crossing_estimate(m, s, set);
+	return rc ? rc : crossing_estimate(s, set, &m->domain_sharing, &m->domain_sharing_count);
+}
+
+/* Who shares with whom, by process, user and cgroup. */
+static int take_pairs(struct model *m, const struct sample *s)
+{
+	const struct {
+		enum owner_kind kind;
+		struct sharing **pairs;
+		size_t *count;
+	} kinds[] = {
+		{ OWNER_PROCESS, &m->sharing, &m->sharing_count },
+		{ OWNER_UID, &m->uid_sharing, &m->uid_sharing_count },
+		{ OWNER_CGROUP, &m->cgroup_sharing, &m->cgroup_sharing_count },
+	};
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct owner_set set;
+		rc = owner_set_make(&set, s, kinds[i].kind);
+		if (rc)
+			break;
+		rc = crossing_estimate(s, &set, kinds[i].pairs, kinds[i].count);
+		owner_set_free(&set);
+	}
+	return rc;
 }
 
 static void count_frames(struct frame_counts *c, const struct sample *s)
@@ -170,6 +199,8 @@ int build_sampled(struct model *m, const struct sample *s)
 	count_frames(&m->frames, s);
 	if (!rc)
 		rc = estimate_all(m, s, &set, domain_of);
+	if (!rc)
+		rc = take_pairs(m, s);
 	if (!rc)
 		count_net(m, s);
 	owner_set_free(&set);

@@ -12,29 +12,31 @@ _Static_assert(SHARING_OWNERS <= ESTIMATE_MATRIX_MAX, "all that are chosen fit i
 
 struct crossing {
 	const struct sample *sample;
-	const struct owner_set *domains;
-	uint32_t chosen[SHARING_CHOSEN];	/* indices of domains */
+	const struct owner_set *owners;
+	uint32_t chosen[SHARING_CHOSEN];	/* indices of owners */
 	uint32_t count;
-	uint32_t *class_of;		/* per task: its domain's place in `chosen`, or CLASS_NONE */
+	uint32_t *class_of;		/* per task: its owner's place in `chosen`, or CLASS_NONE */
 	struct estimate *both;		/* count × count */
 };
 
-static int choose(struct crossing *c, const struct model *m)
+static int choose(struct crossing *c)
 {
-	struct owner_counts *counts = calloc(m->by_domain_count + 1, sizeof(*counts));
+	const struct owner_set *set = c->owners;
+	struct owner_counts *counts = calloc(set->count + 1, sizeof(*counts));
 
 	if (!counts)
 		return -ENOMEM;
-	for (size_t i = 0; i < m->by_domain_count; i++)
-		counts[i].candidate = m->by_domain[i].candidate;
-	c->count = sharing_largest(c->chosen, counts, m->by_domain_count);
+	for (size_t i = 0; i < set->count; i++)
+		for (uint32_t k = 0; k < set->owners[i].count; k++)
+			counts[i].candidate += c->sample->sampled->tasks[set->tasks[set->owners[i].first + k]].candidate;
+	c->count = sharing_largest(c->chosen, counts, set->count);
 	free(counts);
 	return 0;
 }
 
 static int estimate(struct crossing *c)
 {
-	const struct owner_set *set = c->domains;
+	const struct owner_set *set = c->owners;
 
 	c->class_of = calloc(c->sample->tasks_count + 1, sizeof(*c->class_of));
 	c->both = calloc((size_t)c->count * c->count + 1, sizeof(*c->both));
@@ -52,9 +54,9 @@ static int estimate(struct crossing *c)
 
 static bool holds_zero(const struct crossing *c, uint32_t domain)
 {
-	const struct owner *owner = &c->domains->owners[c->chosen[domain]];
+	const struct owner *owner = &c->owners->owners[c->chosen[domain]];
 	for (uint32_t k = 0; k < owner->count; k++)
-		if (c->sample->sampled->tasks[c->domains->tasks[owner->first + k]].zero)
+		if (c->sample->sampled->tasks[c->owners->tasks[owner->first + k]].zero)
 			return true;
 	return false;
 }
@@ -67,7 +69,7 @@ static uint64_t whole(double frames)
 /* Zeros are one content, in the sample for certain; who shares them is no question. */
 static struct sharing pair_of(const struct crossing *c, uint32_t a, uint32_t b)
 {
-	const struct owner_set *set = c->domains;
+	const struct owner_set *set = c->owners;
 	const struct estimate *both = &c->both[a * c->count + b];
 	double zero = holds_zero(c, a) && holds_zero(c, b);
 	uint32_t x = set->tasks[set->owners[c->chosen[a]].first], y = set->tasks[set->owners[c->chosen[b]].first];
@@ -77,30 +79,31 @@ static struct sharing pair_of(const struct crossing *c, uint32_t a, uint32_t b)
 				 .high = whole(ceil(both->high - zero)) };
 }
 
-static int list_pairs(struct model *m, const struct crossing *c)
+static int list_pairs(const struct crossing *c, struct sharing **ret, size_t *ret_count)
 {
-	m->domain_sharing = calloc((size_t)c->count * c->count / 2 + 1, sizeof(*m->domain_sharing));
-	if (!m->domain_sharing)
+	*ret_count = 0;
+	*ret = calloc((size_t)c->count * c->count / 2 + 1, sizeof(**ret));
+	if (!*ret)
 		return -ENOMEM;
 	for (uint32_t a = 0; a < c->count; a++)
 		for (uint32_t b = a + 1; b < c->count; b++) {
 			struct sharing pair = pair_of(c, a, b);
 			if (pair.frames)
-				m->domain_sharing[m->domain_sharing_count++] = pair;
+				(*ret)[(*ret_count)++] = pair;
 		}
-	sharing_sort(m->domain_sharing, m->domain_sharing_count);
+	sharing_sort(*ret, *ret_count);
 	return 0;
 }
 
-int crossing_estimate(struct model *m, const struct sample *s, const struct owner_set *domains)
+int crossing_estimate(const struct sample *s, const struct owner_set *owners, struct sharing **ret, size_t *ret_count)
 {
-	struct crossing c = { .sample = s, .domains = domains };
-	int rc = choose(&c, m);
+	struct crossing c = { .sample = s, .owners = owners };
+	int rc = choose(&c);
 
 	if (!rc)
 		rc = estimate(&c);
 	if (!rc)
-		rc = list_pairs(m, &c);
+		rc = list_pairs(&c, ret, ret_count);
 	free(c.class_of);
 	free(c.both);
 	return rc;

@@ -25,6 +25,7 @@ struct sampled {
 	uint64_t candidate, zero, zero_in_huge, merged, huge, unread, multi;	/* as in model.h's frame_counts */
 	uint64_t hashed;		/* frames that got the hash of the whole page */
 	uint32_t followed;		/* frequent contents, zeros included */
+	bool told;			/* the pages of kept contents were looked at twice: the sketch knows young frames */
 };
 
 /* Zeroed, with an empty sketch. Refused as sketch_init() refuses. */
