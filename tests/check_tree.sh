@@ -73,6 +73,9 @@ PYTHON
 
 # ---- what the documents list is what the code has ----
 
+tests/vm/kept.py && ok "docs/kernels.md is made of tests/vm/measured.tsv" ||
+	not_ok "docs/kernels.md is made of tests/vm/measured.tsv" "tests/vm/check_vm.sh --keep"
+
 same "docs/anatomy.md has every reason of the doctor" \
 	"$(sed -n '/reason_names\[REASON_COUNT\] = {/,/};/s/.*"\([a-z-]*\)".*/\1/p' user/core/judge/doctor.c)" \
 	"$(sed -n '/^## Why is nothing merged/,$s/^| `\([a-z-]*\)` .*/\1/p' docs/anatomy.md)"
