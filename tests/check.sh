@@ -233,7 +233,7 @@ if build_into build "$BUILD"; then
 	for test in tests/check_*; do
 		[ -x "$test" ] || continue
 		# other kernels boot at emulation's pace
-		limit=$([[ $test = *_vm ]] && echo 900 || echo "$limit") run "$(basename "${test%.*}")" env KSMSCOPE_BUILD="$BUILD" "$test"
+		limit=$([[ $test = *_vm ]] && echo 1300 || echo "$limit") run "$(basename "${test%.*}")" env KSMSCOPE_BUILD="$BUILD" "$test"
 	done
 	each "" "$BUILD"
 fi

@@ -44,19 +44,27 @@ image() {
 }
 
 # guest NUMBER MIB COMMON QEMU-ARGUMENT…: boots in the background; its PID in guest_pid[NUMBER]
-declare -A guest_pid
+declare -A guest_pid guest_again
 guest() {
 	local number=$1 mib=$2 pages=$3
+	guest_again[$number]=$(printf '%q ' "$@")
 	shift 3
-	start nice qemu-system-x86_64 -name "guest=guest$number,debug-threads=on" -accel tcg,tb-size=32 -cpu max -smp 1 \
-		-machine pc,mem-merge=on"${guest_machine-}" -m "$mib" -nographic -nodefaults -no-reboot \
+	rm -f "$work/console.$number"
+	start nice qemu-system-x86_64 -name "guest=guest$number,debug-threads=on" -accel tcg,tb-size=32 -smp 1 \
+		-machine pc,mem-merge=on -m "$mib" -nographic -nodefaults -no-reboot \
 		-serial "file:$work/console.$number" -kernel "$vm/kernels/6.1/vmlinuz" -initrd "$work/initrd" \
 		-append "console=ttyS0 rdinit=/init panic=-1 quiet guest=$number common=$pages" "$@"
 	guest_pid[$number]=$started_pid
 }
 is_up() { grep -qa 'ready [0-9]' "$work/console.$1" 2>/dev/null; }
+is_up_or_over() { is_up "$1" || is_over "${guest_pid[$1]}"; }
+# Emulated machines fall over at boot now and then, before anything of ours has touched them: once more, then.
 up() {
 	local number
+	for number in "$@"; do
+		wait_for 150 is_up_or_over "$number"
+		is_up "$number" || eval "guest ${guest_again[$number]}"
+	done
 	for number in "$@"; do
 		wait_for 150 is_up "$number" || bail "guest $number does not boot: $(tail -n 2 "$work/console.$number")"
 	done
@@ -142,7 +150,7 @@ echo 72 >/proc/sys/vm/nr_hugepages
 hidden=$(($(</proc/sys/vm/nr_hugepages) >= 72))
 guest 4 160 $common
 guest 5 160 $common
-[ $hidden = 1 ] && guest_machine=,memory-backend=ram guest 6 128 5003 \
+[ $hidden = 1 ] && guest 6 128 5003 -M memory-backend=ram \
 	-object memory-backend-memfd,id=ram,size=128M,hugetlb=on,share=off
 up 4 5
 looked "huge pages" 4 5

@@ -13,7 +13,7 @@
 #
 #   BUILD                   the build directory (build)
 #   KSMSCOPE_VM             where kernels and packages are kept ($BUILD/vm)
-#   KSMSCOPE_VM_TIMEOUT     seconds that one virtual machine may take (7200; quick: 240)
+#   KSMSCOPE_VM_TIMEOUT     seconds that one virtual machine may take (7200; quick: 600)
 #
 # A machine counts as failed until it has said how its tests ended: a crash, a hang and a kernel that does not boot are
 # failures.
@@ -33,7 +33,7 @@ done
 BUILD=${BUILD:-build}
 vm=${KSMSCOPE_VM:-$BUILD/vm}
 results=$vm/results
-limit=${KSMSCOPE_VM_TIMEOUT:-${quick:+240}}
+limit=${KSMSCOPE_VM_TIMEOUT:-${quick:+600}}
 limit=${limit:-7200}
 failures=0
 ok() { echo "ok - $1"; }
@@ -42,7 +42,8 @@ skip() { echo "ok - $1 # SKIP $2"; }
 
 # listed FILE: its lines, without comments; with --quick only those marked so
 listed() { sed 's/#.*//' "$1" | grep . | { [ -n "$quick" ] && grep -w quick || cat; }; }
-tests() { listed tests/vm/tests.txt | awk '{ print $1 }'; }
+# tests ARCH
+tests() { listed tests/vm/tests.txt | awk -v only="only-$1" '!/only-/ || index($0, only) { print $1 }'; }
 
 is_wanted() {
 	local name
@@ -91,7 +92,7 @@ boot() {
 	cat "$vm/$arch/userland.cpio" "$vm/$arch/ksmscope.cpio" >"$results/$name/initrd"
 	emulate "$arch" -accel tcg -smp 1 -nographic -no-reboot -nodefaults -serial stdio \
 		-kernel "$vm/kernels/$name/vmlinuz" -initrd "$results/$name/initrd" \
-		-append "console=$console rdinit=/init panic=-1 oops=panic loglevel=4 -- $(tests | paste -sd ' ')" \
+		-append "console=$console rdinit=/init panic=-1 oops=panic loglevel=4 -- $(tests "$arch" | paste -sd ' ')" \
 		</dev/null 2>&1 | sed -u 's/\r$//' >"$results/$name/log"
 	rm -f "$results/$name/initrd"
 }
@@ -159,7 +160,7 @@ running() {
 	name=$("$BUILD/tests/programs_test" | sed -n 's/^# kernel: //p')
 	rm -rf "$results/$name"
 	mkdir -p "$results/$name"
-	BUILD=$BUILD KSMSCOPE_LOGS=$results/$name/logs tests/vm/guest.sh $(tests) >"$results/$name/log" 2>&1
+	BUILD=$BUILD KSMSCOPE_LOGS=$results/$name/logs tests/vm/guest.sh $(tests "$(dpkg --print-architecture)") >"$results/$name/log" 2>&1
 	echo "ksmscope-vm: ended with status $?" >>"$results/$name/log"
 	judge "$name"
 }
