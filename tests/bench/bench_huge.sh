@@ -5,21 +5,80 @@
 # process gave back, huge pages left, operations per second of its own processor time, ksmd's CPU; and the slow-down
 # that was predicted. Then what watching heat costs the watched, in pairs.
 #
-#   tests/bench/bench_huge.sh [BUILD [HOT-MIB COLD-MIB]]
+#   tests/bench/bench_huge.sh [BUILD [made|redis]]
+#
+# made: a process of 1 GiB that loads from random places of a quarter of it (tests/live/huge_workload.c). redis: a
+# key-value store with a million small values that are read at random and 3,000 large ones that are not, each of which
+# it holds four times.
 #
 # Each row is made by itself, with the lock of the machine's settings, so that others come in between.
 export KSMSCOPE_BUILD=${1:-build}
 . "$(dirname "$0")/../lib.sh"
 
-hot=${2:-256}
-cold=${3:-768}
+subject=${2:-made}
 seconds=6
+port=7391
 live_begin
 work_settings=$work/settings
 calibration=$work/calibration.json
 
-# rate: median of the last $seconds lines, in operations per second of processor time
-rate() { tail -n "$seconds" "$work/workload" | sort -k2n | sed -n "$((seconds / 2 + 1))s/rate //p"; }
+# ---- the subjects: start_X, and rate_X: operations per second of its own processor time, over some seconds ----
+
+start_made() {
+	echo madvise >"$thp/enabled"
+	start "$tools/huge_workload" 256 768 >"$work/workload"
+	wait_for 120 grep -q rate "$work/workload" || bail "no huge pages are to be had"
+}
+
+rate_made() {
+	sleep $((seconds + 1))
+	tail -n "$seconds" "$work/workload" | sort -k2n | sed -n "$((seconds / 2 + 1))s/rate //p"
+}
+
+ask() { redis-cli -p "$port" "$@" 9>&-; }
+
+start_redis() {
+	local server
+	type redis-server redis-benchmark >/dev/null 2>&1 || bail "redis is not installed"
+	echo always >"$thp/enabled"
+	# Large values begin at a page's begin, as equal ones must to be equal page by page.
+	MALLOC_CONF=cache_oblivious:false,thp:always start redis-server --port "$port" --save "" --appendonly no \
+		--disable-thp no --dir "$work" >"$work/redis.log"
+	server=$started_pid
+	wait_for 20 eval "ask ping 2>/dev/null | grep -q PONG" || bail "redis does not start"
+	redis-benchmark -p "$port" -q -t set -r 1000000 -n 3000000 -d 100 -P 64 >/dev/null 2>&1 9>&-
+	/usr/bin/python3 - "$port" <<'PYTHON'
+import random, socket, sys
+random.seed(1)
+values = [random.randbytes(256 << 10) for _ in range(750)]
+redis = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+answers = redis.makefile("rb")
+for i in range(3000):
+    value = values[i % 750]
+    key = b"large:%d" % i
+    redis.sendall(b"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(key), key, len(value), value))
+    answers.readline()
+PYTHON
+	start redis-benchmark -p "$port" -q -t get -r 1000000 -n 2000000000 -P 64 -c 4 >"$work/load" 2>&1
+	started_pid=$server
+}
+
+# Commands so far, and clock ticks of the server.
+commands_and_ticks() {
+	ask info stats | tr -d '\r' | sed -n 's/^total_commands_processed://p'
+	awk '{ print $14 + $15 }' "/proc/$started_pid/stat"
+}
+
+rate_redis() {
+	local before after
+	mapfile -t before < <(commands_and_ticks)
+	sleep "$((2 * seconds))"
+	mapfile -t after < <(commands_and_ticks)
+	echo $(((after[0] - before[0]) * $(getconf CLK_TCK) / (after[1] - before[1])))
+}
+
+# ---- rows ----
+
 huge_left() { awk '/^AnonHugePages/ { sum += $2 } END { print sum / 2048 }' "/proc/$1/smaps"; }
 
 # per_cent PART WHOLE
@@ -28,10 +87,7 @@ per_cent() { awk -v part="$1" -v whole="$2" 'BEGIN { printf "%.1f", 100 * part /
 begin_row() {
 	take_lock 1800 || bail "another test holds $lock_file"
 	settings >"$work_settings"
-	echo madvise >"$thp/enabled"
-	start "$tools/huge_workload" "$hot" "$cold" >"$work/workload"
-	wait_for 120 grep -q rate "$work/workload" || bail "no huge pages are to be had"
-	sleep $((seconds + 1))
+	[ "$1" = none ] || "start_$1"
 }
 
 end_row() {
@@ -44,13 +100,12 @@ end_row() {
 # row MODE: whole, then after --apply
 row() {
 	local mode=$1 before after predicted saved
-	begin_row
-	before=$(rate)
+	begin_row "$subject"
+	before=$("rate_$subject")
 	"$build/ksm-advise" --pid "$started_pid" --format json --calibration "$calibration" --state-dir "$work/state" \
 		--heat 5 --apply --huge-pages "$mode" --for 60 >"$work/$mode.json" 2>"$work/$mode.err" 9>&- ||
 		{ echo "$mode: $(head -c 300 "$work/$mode.err")"; end_row; return 1; }
-	sleep $((seconds + 2))
-	after=$(rate)
+	after=$("rate_$subject")
 	case $mode in
 	keep) predicted=0 ;;
 	knee) predicted=$(jq '.huge.knee.slowdown_ppm' "$work/$mode.json") ;;
@@ -65,8 +120,7 @@ row() {
 }
 
 calibrate() {
-	begin_row
-	end_processes
+	begin_row none
 	"$build/ksm-advise" --calibrate 20 --calibration "$calibration" >"$work/calibrated" 2>&1 9>&- || cat "$work/calibrated"
 	end_row
 }
@@ -74,12 +128,13 @@ calibrate() {
 # What watching costs: seconds with it and without, in turn.
 disturbance() {
 	local pairs=5 pair with=() without=()
-	begin_row
+	begin_row made
 	for ((pair = 0; pair < pairs; pair++)); do
-		sleep $((seconds + 1))
-		without+=("$(rate)")
-		"$build/ksm-advise" --pid "$started_pid" --settle 0 --heat $((seconds + 2)) --format json >"$work/heat.json" 9>&-
-		with+=("$(rate)")
+		without+=("$(rate_made)")
+		"$build/ksm-advise" --pid "$started_pid" --settle 0 --heat $((seconds + 2)) --format json >"$work/heat.json" 9>&- &
+		sleep 1		# the look itself
+		with+=("$(rate_made)")
+		wait $!
 	done
 	for ((pair = 0; pair < pairs; pair++)); do
 		per_cent "$((without[pair] - with[pair]))" "${without[pair]}"
@@ -96,4 +151,5 @@ printf '%-6s %10s %8s %12s %12s %11s %11s %9s\n' "" "saved MiB" "huge" "M/s whol
 for mode in keep knee all any; do
 	row "$mode"
 done
-disturbance
+[ "$subject" = made ] && disturbance
+exit 0

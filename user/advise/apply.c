@@ -56,9 +56,12 @@ static int count_again(int64_t *ret_bytes, const struct sysroot *root, const str
 {
 	struct sample after;
 	struct model model;
+	struct advise_options frames_alone = *o;
 	bool named_missing;
 
-	int rc = advise_look(&after, &model, root, o, 0, stop, &named_missing, err);
+	frames_alone.heat_seconds = 0;
+	frames_alone.ledger = false;
+	int rc = advise_look(&after, &model, root, &frames_alone, 0, stop, &named_missing, err);
 	if (rc)
 		return rc;
 	*ret_bytes = ((int64_t)before_model->frames.candidate - (int64_t)model.frames.candidate) *
