@@ -11,16 +11,21 @@
 # key-value store with a million small values that are read at random and 3,000 large ones that are not, each of which
 # it holds four times.
 #
-# Each row is made by itself, with the lock of the machine's settings, so that others come in between.
+# It takes a calibration of this machine first, or KSMSCOPE_CALIBRATION=FILE. The lock of the machine's settings is
+# given back between its parts, so that others come in between.
 export KSMSCOPE_BUILD=${1:-build}
 . "$(dirname "$0")/../lib.sh"
 
 subject=${2:-made}
 seconds=6
 port=7391
-live_begin
-work_settings=$work/settings
-calibration=$work/calibration.json
+[ "$(id -u)" -eq 0 ] || bail "needs root"
+work=$(mktemp -d)
+chmod 755 "$work"
+holding=
+trap 'give_back; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+calibration=${KSMSCOPE_CALIBRATION:-$work/calibration.json}
 
 # ---- the subjects: start_X, and rate_X: operations per second of its own processor time, over some seconds ----
 
@@ -84,27 +89,34 @@ huge_left() { awk '/^AnonHugePages/ { sum += $2 } END { print sum / 2048 }' "/pr
 # per_cent PART WHOLE
 per_cent() { awk -v part="$1" -v whole="$2" 'BEGIN { printf "%.1f", 100 * part / whole }'; }
 
-begin_row() {
-	take_lock 1800 || bail "another test holds $lock_file"
-	settings >"$work_settings"
-	[ "$1" = none ] || "start_$1"
-}
-
-end_row() {
+# Settings are put back only while the lock is ours: afterwards they are somebody else's.
+give_back() {
+	[ "$holding" ] || return 0
 	end_processes
 	forget_merged
-	settings_restore "$work_settings"
+	settings_restore "$work/settings"
+	holding=
 	flock -u 9
+}
+
+# part COMMAND…: with the lock, and every setting as it was afterwards
+part() {
+	take_lock 1800 || bail "another test holds $lock_file"
+	holding=yes
+	settings >"$work/settings"
+	merged_at_start=$(get_ksm pages_shared)
+	"$@"
+	give_back
 }
 
 # row MODE: whole, then after --apply
 row() {
 	local mode=$1 before after predicted saved
-	begin_row "$subject"
+	"start_$subject"
 	before=$("rate_$subject")
 	"$build/ksm-advise" --pid "$started_pid" --format json --calibration "$calibration" --state-dir "$work/state" \
 		--heat 5 --apply --huge-pages "$mode" --for 60 >"$work/$mode.json" 2>"$work/$mode.err" 9>&- ||
-		{ echo "$mode: $(head -c 300 "$work/$mode.err")"; end_row; return 1; }
+		{ echo "$mode: $(head -c 300 "$work/$mode.err")"; return 1; }
 	after=$("rate_$subject")
 	case $mode in
 	keep) predicted=0 ;;
@@ -116,19 +128,25 @@ row() {
 		"$(huge_left "$started_pid")" "$(awk -v r="$before" 'BEGIN { print r / 1e6 }')" \
 		"$(awk -v r="$after" 'BEGIN { print r / 1e6 }')" "$(per_cent "$((before - after))" "$after")" \
 		"$(per_cent "$predicted" 1000000)" "$(jq '.applied.ksmd_cpu_seconds' "$work/$mode.json")"
-	end_row
+	end_processes
+	forget_merged
+}
+
+rows() {
+	local mode
+	for mode in "$@"; do
+		row "$mode"
+	done
 }
 
 calibrate() {
-	begin_row none
 	"$build/ksm-advise" --calibrate 20 --calibration "$calibration" >"$work/calibrated" 2>&1 9>&- || cat "$work/calibrated"
-	end_row
 }
 
 # What watching costs: seconds with it and without, in turn.
 disturbance() {
-	local pairs=5 pair with=() without=()
-	begin_row made
+	local pairs=3 pair with=() without=()
+	start_made
 	for ((pair = 0; pair < pairs; pair++)); do
 		without+=("$(rate_made)")
 		"$build/ksm-advise" --pid "$started_pid" --settle 0 --heat $((seconds + 2)) --format json >"$work/heat.json" 9>&- &
@@ -142,14 +160,16 @@ disturbance() {
 	done | sort -n | sed -n "$((pairs / 2 + 1))p" >"$work/disturbance"
 	jq -r --arg slower "$(<"$work/disturbance")" '.huge.heat | "watching heat: the watched is \($slower) % slower (median of '$pairs' pairs); it took \(
 		.cpu_seconds / .seconds * 1e4 | round / 100) % of a CPU, \(.looks) looks in \(.seconds | round) s"' "$work/heat.json"
-	end_row
 }
 
-flock -u 9
-calibrate
-printf '%-6s %10s %8s %12s %12s %11s %11s %9s\n' "" "saved MiB" "huge" "M/s whole" "M/s after" "slower" "predicted" "ksmd s"
-for mode in keep knee all any; do
-	row "$mode"
-done
-[ "$subject" = made ] && disturbance
+first_rows() {
+	[ -e "$calibration" ] || calibrate
+	printf '%-6s %10s %8s %12s %12s %11s %11s %9s\n' "" "saved MiB" "huge" "M/s whole" "M/s after" "slower" "predicted" \
+		"ksmd s"
+	rows keep knee
+}
+
+part first_rows
+part rows all any
+[ "$subject" = redis ] || part disturbance
 exit 0
