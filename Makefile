@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ksmscope: what can be made. The recipes are in build.mk.
-.PHONY: all demo check check-real check-vm fuzz bench bench-huge study install uninstall clean deps
+.PHONY: all demo check check-real check-vm fuzz bench bench-huge bench-policy study install uninstall clean deps
 
 all:        programs
 demo:       demo-run
@@ -11,6 +11,7 @@ check-vm:   check-vm-run
 bench:      bench-run
 bench-huge: bench-huge-run
 study:      study-run
+bench-policy: bench-policy-run
 install:    install-files
 uninstall:  uninstall-files
 clean:      clean-build

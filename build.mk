@@ -68,7 +68,7 @@ TAKE_COMMAND  := ksm-run
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
 export SOURCE_DATE_EPOCH
 
-.PHONY: real-run fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run bench-huge-run study-run install-files uninstall-files clean-build deps-install tests
+.PHONY: real-run fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run bench-huge-run bench-policy-run study-run install-files uninstall-files clean-build deps-install tests
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -163,6 +163,10 @@ real-run: deps-install
 
 fuzz-run: $(FUZZ)
 	BUILD=$(BUILD) FUZZ_SECONDS=$(or $(SECONDS),60) tests/fuzz/fuzz.sh $(TARGETS)
+
+bench-policy-run: deps-install
+	$(MAKE) --no-print-directory programs tests
+	tests/bench/bench_policy.sh $(BUILD) $(BUILD)/bench-policy.json
 
 study-run: $(STUDY)
 	tests/study/study.sh $(BUILD)

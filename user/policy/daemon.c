@@ -18,6 +18,8 @@
 #include "sys/notify.h"
 #include "sys/proc.h"
 
+#define SOON_NS 50000000
+
 struct daemon {
 	const struct policy_settings *settings;
 	const struct policy_signals *signals;
@@ -36,6 +38,7 @@ struct daemon {
 	struct policy_log log;
 	struct policy_status status;	/* its counters */
 	bool ready;
+	bool soon;			/* memory was opted in: the engine is to follow at once */
 	char executable[4096];		/* of the process that is asked for */
 };
 
@@ -140,6 +143,14 @@ static const struct policy_look *take_look(struct daemon *d, struct policy_look 
 	return look;
 }
 
+static bool has_opt_ins(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->changes[i].kind == CHANGE_MADVISE || plan->changes[i].kind == CHANGE_PRCTL)
+			return true;
+	return false;
+}
+
 static int decide(struct daemon *d, const struct policy_look *look, struct error *err)
 {
 	struct policy_decision decision;
@@ -154,7 +165,8 @@ static int decide(struct daemon *d, const struct policy_look *look, struct error
 					      .done = done };
 	if (done)
 		policy_log_decision(&d->log, &report);
-	if (!rc && decision.want_look && !looker_begin(&d->looker, &d->facts))
+	d->soon = has_opt_ins(&decision.plan);
+	if (!rc && decision.want_look && !looker_begin(&d->looker, config_of(d), &d->facts))
 		policy_log_line(&d->log, POLICY_WARNING, "no child can be had to look at contents");
 	free(done);
 	policy_decision_free(&decision);
@@ -228,15 +240,20 @@ static int reload(struct daemon *d, struct error *err)
 static void wait_until(struct daemon *d, int64_t when)
 {
 	while (!*d->signals->stop && !*d->signals->reload) {
-		struct pollfd asked = { .fd = d->instance.socket, .events = POLLIN };
+		struct pollfd events[] = { { .fd = d->instance.socket, .events = POLLIN },
+					   { .fd = errand_fd(&d->looker.errand), .events = POLLIN } };
 		int64_t wake, clock = now_ns(CLOCK_MONOTONIC);
 		if (clock >= when)
 			return;
 		top_source_tick(d->source, &wake);
 		wake = (wake < when ? wake : when) - clock;
 		struct timespec left = { wake > 0 ? wake / 1000000000 : 0, wake > 0 ? wake % 1000000000 : 0 };
-		if (ppoll(&asked, 1, &left, &d->signals->while_waiting) > 0)
+		if (ppoll(events, 2, &left, &d->signals->while_waiting) <= 0)
+			continue;
+		if (events[0].revents)
 			instance_serve(&d->instance, answer, d);
+		if (events[1].revents)
+			return;		/* the look has something to say, and it is wanted now */
 	}
 }
 
@@ -267,6 +284,8 @@ static int loop(struct daemon *d, struct error *err)
 		/* a step that was missed is not made up for */
 		for (due += interval_of(d); due < now_ns(CLOCK_MONOTONIC); due += interval_of(d))
 			;
+		if (d->soon)
+			due = now_ns(CLOCK_MONOTONIC) + SOON_NS;
 	}
 	return rc;
 }

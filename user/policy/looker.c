@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/huge/frontier.h"
 #include "core/judge/build.h"
 #include "gather/gather.h"
 
@@ -26,7 +27,9 @@ static bool work(void *context, struct text *ret)
 {
 	const struct looker *l = context;
 	const struct gather_options options = { .target = { .pids = l->pids, .pids_count = l->count },
-						.settle_seconds = SETTLE_SECONDS, .mode = LOOK_EXACT };
+						.settle_seconds = SETTLE_SECONDS, .mode = LOOK_EXACT,
+						.heat_seconds = SETTLE_SECONDS };
+	const struct frontier_options frontier = { 0 };
 	struct policy_look look;
 	struct sample s;
 	struct model m;
@@ -35,17 +38,18 @@ static bool work(void *context, struct text *ret)
 	if (gather_sample(&s, l->root, &options, &named_missing, NULL))
 		return false;
 	make_one_domain(&s);
-	if (model_build(&m, &s) || policy_look_take(&look, &s, &m))
+	if (model_build(&m, &s) || huge_build(&m.huge, &s, &frontier) || policy_look_take(&look, &s, &m, l->worth))
 		return false;
 	text_add(ret, (const char *)look.ranges, look.count * sizeof(*look.ranges));
 	return true;
 }
 
-bool looker_begin(struct looker *l, const struct policy_facts *f)
+bool looker_begin(struct looker *l, const struct policy_config *config, const struct policy_facts *f)
 {
 	if (l->errand.child)
 		return true;
 	free(l->pids);
+	l->worth = config->worth;
 	l->count = 0;
 	l->pids = calloc(f->tasks_count ? f->tasks_count : 1, sizeof(*l->pids));
 	if (!l->pids)

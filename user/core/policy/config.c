@@ -26,7 +26,7 @@ static const struct state_config default_states[PRESSURE_STATES] = {
 void policy_config_init(struct policy_config *ret)
 {
 	*ret = (struct policy_config){
-		.interval_ns = SECONDS(2),
+		.interval_ns = SECONDS(1),
 		.hang_ns = SECONDS(60),
 		.hysteresis = 1.25,
 		.worse_hold_ns = SECONDS(2),

@@ -264,6 +264,26 @@ static int by_process(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+/* So many neighbours may become one range. */
+#define RANGES_JOINED 1024
+
+/* Neighbours are one range: huge pages side by side, and what lies between them. The first one's reason stays. */
+static void join(struct plan *plan, size_t first)
+{
+	size_t kept = first;
+
+	for (size_t i = first + 1; i < plan->count; i++) {
+		struct change *last = &plan->changes[kept], *next = &plan->changes[i];
+		if (last->kind == CHANGE_MADVISE && next->kind == CHANGE_MADVISE && last->pid == next->pid &&
+		    last->end == next->start) {
+			last->end = next->end;
+		} else {
+			plan->changes[++kept] = *next;
+		}
+	}
+	plan->count = kept + 1;
+}
+
 static int opt_in(const struct policy_config *c, struct policy_memory *m, const struct policy_facts *f,
 		  const struct policy_look *look, struct policy_decision *d)
 {
@@ -279,11 +299,15 @@ static int opt_in(const struct policy_config *c, struct policy_memory *m, const 
 	}
 	if (count)
 		qsort(choices, count, sizeof(*choices), by_worth);
-	for (size_t i = 0; !rc && i < count && i < c->most_ranges; i++)
+	for (size_t i = 0; !rc && i < count && i < c->most_ranges * RANGES_JOINED; i++)
 		rc = plan_one(m, c, &choices[i], d);
 	/* one stop for all ranges of a process */
-	if (d->plan.count > first)
+	if (d->plan.count > first) {
 		qsort(d->plan.changes + first, d->plan.count - first, sizeof(*d->plan.changes), by_process);
+		join(&d->plan, first);
+		if (d->plan.count > first + c->most_ranges)
+			d->plan.count = first + c->most_ranges;
+	}
 	free(choices);
 	return rc;
 }
@@ -331,19 +355,37 @@ int opt_by_look(const struct policy_config *c, struct policy_memory *m, const st
 	m->look_pause_ns = d->plan.count > before || !m->look_pause_ns ? c->look_interval_ns : 2 * m->look_pause_ns;
 	if (m->look_pause_ns > c->most_rest_ns)
 		m->look_pause_ns = c->most_rest_ns;
+	m->looked_ns = m->now_ns;
+	m->looked_bytes = m->allowed_bytes;
 	m->next_look_ns = m->now_ns + (by_cost > m->look_pause_ns ? by_cost : m->look_pause_ns);
 	return rc;
 }
 
-bool opt_wants_look(const struct policy_config *c, const struct policy_memory *m, const struct policy_facts *f)
+/* Processes that were started since, or grew: what the last look said is about something else. */
+#define GROWN 1.25
+#define GROWN_PAUSE_NS INT64_C(10000000000)
+/* While they are being filled there is nothing to see yet. */
+#define SETTLED 1.05
+
+static double allowed_bytes(const struct policy_facts *f)
 {
 	double bytes = 0;
 
-	if (c->state[m->pressure.state].opt_in == OPT_IN_NONE || f->chosen == DOMAIN_NO_MEMORY ||
-	    m->now_ns < m->next_look_ns || *m->hands_off)
-		return false;
 	for (size_t i = 0; i < f->tasks_count; i++)
 		if (f->tasks[i].allowed && f->tasks[i].inject && f->tasks[i].domain == f->chosen)
 			bytes += (double)value_or(f->tasks[i].anon_bytes, 0);
-	return bytes >= (double)c->gain_bytes && bytes <= (double)c->look_bytes;
+	return bytes;
+}
+
+bool opt_wants_look(const struct policy_config *c, struct policy_memory *m, const struct policy_facts *f)
+{
+	double bytes = allowed_bytes(f), before = m->allowed_bytes;
+
+	m->allowed_bytes = bytes;
+	if (c->state[m->pressure.state].opt_in == OPT_IN_NONE || f->chosen == DOMAIN_NO_MEMORY || *m->hands_off)
+		return false;
+	if (bytes < (double)c->gain_bytes || bytes > (double)c->look_bytes || bytes > before * SETTLED)
+		return false;
+	bool grown = bytes > m->looked_bytes * GROWN && m->now_ns - m->looked_ns >= GROWN_PAUSE_NS;
+	return m->now_ns >= m->next_look_ns || grown;
 }

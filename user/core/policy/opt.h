@@ -14,7 +14,7 @@ int opt_by_look(const struct policy_config *config, struct policy_memory *memory
 		const struct policy_look *look, struct policy_decision *ret);
 
 /* Is it time to look? */
-bool opt_wants_look(const struct policy_config *config, const struct policy_memory *memory,
+bool opt_wants_look(const struct policy_config *config, struct policy_memory *memory,
 		    const struct policy_facts *facts);
 
 /* Is any of its memory opted in by us? */

@@ -95,11 +95,13 @@ static void measure(struct pace_memory *m, const struct policy_facts *f, int64_t
 
 /* ---- a sweep ---- */
 
-static void start_sweep(struct pace_memory *m, const struct policy_facts *f, int64_t now_ns, const char *why)
+static void start_sweep(struct pace_memory *m, const struct policy_config *c, const struct policy_facts *f,
+			int64_t now_ns, const char *why)
 {
 	m->first_scans = m->last_scans = value_or(f->knob[KNOB_FULL_SCANS], -1);
 	m->saved_at_start = m->saved_at_scan = value_or(saved_pages(f), 0);
 	m->scanned_at_start = value_or(f->knob[KNOB_PAGES_SCANNED], -1);
+	m->proven = m->asked || value_or(f->win_bytes, 0) >= (int64_t)c->gain_bytes;
 	m->arrived_pages = 0;
 	m->asked = false;
 	m->costs_more = 0;
@@ -168,7 +170,7 @@ static void sweep(struct pace_memory *m, const struct policy_config *c, const st
 	if (!is_known(scans) || !is_known(saved_pages(f)))
 		rest(m, c, now_ns, "the engine's counters can't be read: nobody could tell what it brings");
 	else if (m->first_scans < 0 || scans.number < m->last_scans)
-		start_sweep(m, f, now_ns, "the engine's counters began anew");
+		start_sweep(m, c, f, now_ns, "the engine's counters began anew");
 	else if (scans.number > m->last_scans)
 		judge_sweep(m, c, f, now_ns);
 }
@@ -240,7 +242,7 @@ static void watch(struct pace_memory *m, const struct policy_config *c, const st
 	if (why)
 		rest(m, c, now_ns, why);
 	else if ((why = news(m, c, f)))
-		start_sweep(m, f, now_ns, why);
+		start_sweep(m, c, f, now_ns, why);
 }
 
 /* A rest ends early only for something that was not there when it began. */
@@ -249,11 +251,11 @@ static void rest_on(struct pace_memory *m, const struct policy_config *c, const 
 	int64_t more = value_or(f->mergeable_bytes, 0) - m->known_bytes;
 
 	if (now_ns >= m->rest_until_ns)
-		start_sweep(m, f, now_ns, "rested long enough: another try");
+		start_sweep(m, c, f, now_ns, "rested long enough: another try");
 	else if (m->asked)
-		start_sweep(m, f, now_ns, "memory was opted in");
+		start_sweep(m, c, f, now_ns, "memory was opted in");
 	else if (more >= (int64_t)c->gain_bytes && more > m->known_bytes / 2)
-		start_sweep(m, f, now_ns, "processes that are opted in have half as much memory again");
+		start_sweep(m, c, f, now_ns, "processes that are opted in have half as much memory again");
 }
 
 static const char *must_stop(const struct policy_facts *f, const struct state_config *state, const char *barred)
@@ -283,7 +285,7 @@ static void move_on(struct pace_memory *m, const struct policy_config *c, const 
 		if (now_ns < m->rest_until_ns)
 			enter(m, PACE_REST, now_ns, "it did not pay, and has not rested long enough");
 		else
-			start_sweep(m, f, now_ns, "there is memory that was not scanned");
+			start_sweep(m, c, f, now_ns, "there is memory that was not scanned");
 	}
 }
 
@@ -298,11 +300,11 @@ static void settings(struct pace_now *ret, const struct pace_memory *m, const st
 	ret->sleep_millisecs = ret->pace == PACE_WATCH ? WATCH_SLEEP_MS : SWEEP_SLEEP_MS;
 	double nap_ns = (double)ret->sleep_millisecs * 1e6, pages = busy * nap_ns / page_ns;
 	double most = (double)c->rate_bytes / (double)(f->page_bytes ? f->page_bytes : 1) * nap_ns / SECOND_NS;
-	/* a scan must not be over before somebody can look at what it brought, and stop */
+	/* where nobody knows that it pays, a scan must not be over before we can look at what it brought, and stop */
 	double least_ns = (double)(2 * c->interval_ns > c->hold_ns / 2 ? 2 * c->interval_ns : c->hold_ns / 2);
 	if (pages > most)
 		pages = most;
-	if (pages > memory * nap_ns / least_ns)
+	if (!m->proven && pages > memory * nap_ns / least_ns)
 		pages = memory * nap_ns / least_ns;
 	if (pages > (double)c->most_pages_to_scan)
 		pages = (double)c->most_pages_to_scan;
@@ -319,6 +321,8 @@ struct pace_now pace_step(struct pace_memory *m, const struct policy_config *c, 
 
 	measure(m, f, passed_ns);
 	m->arrived_pages += (double)value_or(f->new_duplicates, 0) / 1000 * (double)passed_ns / SECOND_NS;
+	if (!stop && m->asked && m->pace == PACE_SWEEP)
+		start_sweep(m, c, f, now_ns, "more memory was opted in");
 	if (stop)
 		enter(m, PACE_STOPPED, now_ns, "%s", stop);
 	else

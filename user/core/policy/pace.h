@@ -39,6 +39,7 @@ struct pace_memory {
 
 	/* The sweep. */
 	int64_t first_scans, last_scans;	/* full_scans when it began; and when a scan was last seen to end */
+	bool proven;			/* it is known that it pays: by a look, or a measurement */
 	int64_t scanned_at_start;
 	int64_t saved_at_start, saved_at_scan;	/* pages */
 

@@ -61,7 +61,8 @@ struct policy_memory {
 	char barred[200];		/* why the engine may not run; "" where it may */
 	struct own_process *own;	/* ascending pid */
 	size_t own_count;
-	int64_t next_look_ns, look_pause_ns;
+	int64_t next_look_ns, look_pause_ns, looked_ns;
+	double allowed_bytes, looked_bytes;	/* of those that may be opted in: at the last step, and at the last look */
 	char domain[64];		/* in which it has opted in; "": none yet */
 };
 

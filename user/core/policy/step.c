@@ -123,13 +123,26 @@ static void step_pressure(const struct policy_config *c, struct policy_memory *m
 		m->next_look_ns = m->now_ns;	/* more is allowed now */
 }
 
+static int64_t own_unseen_bytes(const struct policy_memory *m, const struct policy_facts *f)
+{
+	int64_t bytes = 0;
+
+	for (size_t i = 0; i < f->tasks_count; i++)
+		if (!f->tasks[i].mergeable && opt_is_ours(m, f->tasks[i].pid, f->tasks[i].start_ticks))
+			bytes += value_or(f->tasks[i].anon_bytes, 0);
+	return bytes;
+}
+
 static int step_engine(const struct policy_config *c, struct policy_memory *m, const struct policy_facts *f,
 		       int64_t passed, bool foreign, struct policy_decision *d)
 {
 	const struct state_config *state = &c->state[m->pressure.state];
 	const char *barred = bar(c, m, f, d);
+	struct policy_facts with_own = *f;
 
-	d->pace = pace_step(&m->pace, c, f, state, foreign ? m->hands_off : barred, m->now_ns, passed);
+	/* the kernel's word about those that were opted in a moment ago is read in turns, and comes later */
+	with_own.mergeable_bytes.number += own_unseen_bytes(m, f);
+	d->pace = pace_step(&m->pace, c, &with_own, state, foreign ? m->hands_off : barred, m->now_ns, passed);
 	if (d->pace.changed)
 		decision_tell(d, POLICY_NOTICE, "engine: %s: %s", pace_names[m->pace.pace], m->pace.reason);
 	return foreign ? 0 : control_plan(c, m, f, d);
