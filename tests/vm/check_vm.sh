@@ -101,7 +101,7 @@ boot() {
 collect() {
 	local name=$1
 	{
-		sed -n "s/^ksmscope-vm: kernel \([^ ]*\) .*/$name\trelease\tkernel\t\1/p" "$results/$name/log"
+		printf '%s\trelease\tkernel\t%s\n' "$name" "$(cat "$vm/kernels/$name/version" 2>/dev/null || uname -r)"
 		sed -n "s/^ksmscope-vm: feature /$name\tfeature\t/p" "$results/$name/log"
 		sed -n "s/^ksmscope-vm: program /$name\tprogram\t/p" "$results/$name/log"
 		sed -n "s/^ *[0-9]*  \(live\/[a-z_]*\) *\([0-9]* passed.*\)/$name\ttest\t\1\t\2/p" "$results/$name/log" |
