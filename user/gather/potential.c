@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "core/estimate/sampled.h"
 #include "gather/sweep.h"
 
 /* After a failure, again so much later. */
@@ -33,6 +34,8 @@ struct message {
 struct pass_told {
 	uint32_t passes, holdings;
 	int64_t nanoseconds, clock_ns;
+	int64_t crossing[3];		/* bytes: value, low, high */
+	int64_t zero, zero_in_huge;	/* bytes, exact */
 	bool settled;
 };
 
@@ -162,11 +165,16 @@ static void tell_pass(struct teller *t, const struct sweep_pass *pass)
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	const struct pass_told told = {
+	const struct sampled *sampled = pass->sample->sampled;
+	const struct estimate *crossing = &pass->holders->crossing;
+	double page = (double)pass->sample->machine.page_bytes;
+	struct pass_told told = {
 		.passes = pass->passes, .holdings = (uint32_t)pass->holders->count,
 		.nanoseconds = whole(pass->seconds, 1e9), .clock_ns = now.tv_sec * 1000000000ll + now.tv_nsec,
 		.settled = pass->holders->settled,
+		.zero = whole((double)sampled->zero, page), .zero_in_huge = whole((double)sampled->zero_in_huge, page),
 	};
+	whole_estimate(told.crossing, crossing->value, crossing->low, crossing->high, page);
 	text_add(&out, (const char *)&told, sizeof(told));
 	for (size_t i = 0; i < pass->holders->count; i++)
 		append_holding(&out, pass, &pass->holders->list[i]);
@@ -389,6 +397,10 @@ static void fill_host(const struct potential *p, struct top_sample *s, const str
 		if (h->settled)
 			s->fact[FACT_VOLATILE_BYTES + i] = value_of(h->young[i]);
 	}
+	for (unsigned int i = 0; i < 3; i++)
+		s->fact[FACT_CROSSING_BYTES + i] = value_of(p->pass.crossing[i]);
+	s->fact[FACT_ZERO_BYTES] = value_of(p->pass.zero);
+	s->fact[FACT_ZERO_IN_HUGE_BYTES] = value_of(p->pass.zero_in_huge);
 	s->fact[FACT_SWEEPS] = value_of(p->pass.passes);
 	s->fact[FACT_SWEEP_NS] = value_of(p->pass.nanoseconds);
 	s->fact[FACT_SWEEP_TIME_NS] = value_of(p->pass.clock_ns);

@@ -112,6 +112,11 @@ static const struct {
 	FACT_AS("ksm_advisor_target_scan_seconds", METRIC_GAUGE, KNOB_ADVISOR_TARGET_SCAN_TIME, 1,
 		"time that the advisor aims at for one scan"),
 	FACT_AS("passes_total", METRIC_COUNTER, FACT_PASSES, 1, "scans of all mergeable memory seen from begin to end"),
+	FACT_AS("sweeps_total", METRIC_COUNTER, FACT_SWEEPS, 1, "passes over all memory that looked at contents"),
+	FACT_AS("crossing_bytes", METRIC_GAUGE, FACT_CROSSING_BYTES, 1,
+		"what merging across trust domains would free besides: a risk, no potential; estimated"),
+	FACT_AS("zero_bytes", METRIC_GAUGE, FACT_ZERO_BYTES, 1, "frames full of zeros that KSM could take"),
+	FACT_AS("zero_in_huge_bytes", METRIC_GAUGE, FACT_ZERO_IN_HUGE_BYTES, 1, "of these, inside huge pages"),
 #undef FACT_AS
 };
 

@@ -181,6 +181,7 @@ static void fill_all(struct work *w, const struct estimates *e, size_t first)
 	w->out->list[0].stays = survival_estimate(&sum, w->in->seconds);
 	w->out->theta = e->theta;
 	w->out->frames = e->frames;
+	w->out->crossing = e->of[TOTAL_CROSSING];
 }
 
 static int estimate_grouping(struct work *w)

@@ -45,6 +45,7 @@ struct holders {
 	double theta;
 	bool settled;			/* young frames are told from others and left out of the potential */
 	uint64_t frames, groups;	/* looked at; groups of contents that the sample keeps */
+	struct estimate crossing;	/* frames: what merging across trust domains would free besides: a risk, no potential */
 };
 
 struct holders_input {

@@ -72,6 +72,11 @@ enum top_fact {
 	FACT_VOLATILE_BYTES,		/* content sampler: memory that changed too lately to be merged, none of the potential */
 	FACT_VOLATILE_LOW_BYTES,
 	FACT_VOLATILE_HIGH_BYTES,
+	FACT_CROSSING_BYTES,		/* content sampler: what merging across trust domains would free besides */
+	FACT_CROSSING_LOW_BYTES,
+	FACT_CROSSING_HIGH_BYTES,
+	FACT_ZERO_BYTES,		/* content sampler: frames full of zeros that KSM could take */
+	FACT_ZERO_IN_HUGE_BYTES,	/* content sampler: of these, inside huge pages */
 	FACT_SWEEPS,			/* counter, content sampler: whole passes over all memory */
 	FACT_SWEEP_NS,			/* content sampler: duration of the last one */
 	FACT_SWEEP_SHARE,		/* content sampler: how far the present one is, in hundredths of a per cent */
