@@ -15,7 +15,7 @@ import urllib.parse
 import urllib.request
 
 # What may have no answer on a machine where nothing goes wrong, or that this kernel does not tell.
-MAY_BE_EMPTY = ("ksmscope_domain_merged_pages", "ksmscope_outcomes_total", "ksmscope_pass_", "ksmscope_potential",
+MAY_BE_EMPTY = ("ksmscope_domain_merged_pages", "ksmscope_outcomes_total", "ksmscope_pass_", "ksmscope_potential", "ksmscope_crossing", "ksmscope_zero_",
                 "ksmscope_cgroup_potential", "ksmscope_cgroup_cow_breaks", "ksmscope_merge_lifetime",
                 "ksmscope_new_duplicates", "ksmscope_merges_undone", "ksmscope_collapses_undoing")
 

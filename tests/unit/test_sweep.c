@@ -248,6 +248,7 @@ static void test_holders(void **state)
 	const struct holders_input in = { .sample = &sample, .sketch = &s, .task_of = task_of };
 	assert_int_equal(holders_build(&h, &in), 0);
 	assert_true(h.list[0].kind == HOLDER_HOST && h.list[0].potential.value == 110 && h.list[0].frames == 320);
+	assert_true(h.crossing.value == 100);	/* of 210 that are equal to others */
 	assert_true(find(&h, &sample, HOLDER_PROCESS, "one")->potential.value == 55);
 	assert_true(find(&h, &sample, HOLDER_PROCESS, "one")->marginal.value == 110);
 	assert_true(find(&h, &sample, HOLDER_PROCESS, "three")->potential.value == 0);	/* another user: another domain */
