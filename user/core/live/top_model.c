@@ -185,13 +185,20 @@ static struct quantity host_field(const struct building *b, const struct field_i
 	}
 }
 
+/* Numbers that add up to more than there is are none. */
+static struct value plus(struct value a, int64_t more)
+{
+	int64_t sum;
+	return __builtin_add_overflow(a.number, more, &sum) ? (struct value){ .known = ABSENT } : value_of(sum);
+}
+
 /* Frames saved now. use_zero_pages is younger than KSM: without ksm_zero_pages there are none. */
 static struct value saved_pages(const struct top_sample *s)
 {
 	struct value sharing = s->fact[KNOB_PAGES_SHARING], zero = s->fact[KNOB_KSM_ZERO_PAGES];
 	if (!is_known(sharing) || zero.known == DENIED)
 		return is_known(sharing) ? zero : sharing;
-	return value_of(sharing.number + value_or(zero, 0));
+	return plus(sharing, value_or(zero, 0));
 }
 
 /* Pages that the engine keeps an rmap_item for: pages_volatile is defined as the rest of them (mm/ksm.c). */
@@ -199,13 +206,10 @@ static struct value tracked_pages(const struct top_sample *s)
 {
 	static const enum knob parts[] = { KNOB_PAGES_SHARED, KNOB_PAGES_SHARING, KNOB_PAGES_UNSHARED,
 					   KNOB_PAGES_VOLATILE };
-	int64_t sum = 0;
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		if (!is_known(s->fact[parts[i]]))
-			return s->fact[parts[i]];
-		sum += s->fact[parts[i]].number;
-	}
-	return value_of(sum);
+	struct value sum = value_of(0);
+	for (size_t i = 0; is_known(sum) && i < sizeof(parts) / sizeof(parts[0]); i++)
+		sum = is_known(s->fact[parts[i]]) ? plus(sum, s->fact[parts[i]].number) : s->fact[parts[i]];
+	return sum;
 }
 
 /* general_profit came with 6.4; before it the same formula is applied here. */
