@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "core/policy/policy.h"
+#include "out/prometheus.h"
 
 /* What became of a change. */
 struct policy_done {
@@ -47,5 +48,8 @@ struct policy_status {
 
 void policy_status_json(struct text *out, const struct policy_status *status);
 void policy_status_text(struct text *out, const struct policy_status *status);
+
+/* The same as metrics, a whole page. */
+void policy_status_metrics(struct text *out, enum metric_format format, const struct policy_status *status);
 
 #endif

@@ -26,6 +26,7 @@ struct daemon {
 	struct configuration configuration;
 	struct sysroot root;
 	struct instance instance;
+	struct http_server *http;	/* NULL: no metrics are served */
 	struct top_source *source;
 	struct top_sample samples[2];
 	unsigned int now;		/* which of them is the later one */
@@ -87,6 +88,21 @@ static void answer(void *context, const char *request, struct text *ret)
 		policy_log_explain(&d->log, true, ret);
 	else
 		text_puts(ret, "not understood\n");
+}
+
+static void publish(struct daemon *d)
+{
+	struct text pages[METRIC_FORMATS] = { 0 };
+	struct policy_status status;
+
+	if (!d->http)
+		return;
+	fill_status(d, &status);
+	for (int format = 0; format < METRIC_FORMATS; format++)
+		policy_status_metrics(&pages[format], format, &status);
+	http_publish(d->http, pages, status.time_ns);	/* what could not be handed over is a page that is older */
+	for (int format = 0; format < METRIC_FORMATS; format++)
+		text_free(&pages[format]);
 }
 
 /* ---- one step ---- */
@@ -204,8 +220,10 @@ static int step(struct daemon *d, struct error *err)
 	if (!rc)
 		rc = decide(d, take_look(d, &look), err);
 	policy_look_free(&look);
-	if (!rc)
+	if (!rc) {
 		tell_manager(d);
+		publish(d);
+	}
 	return rc;
 }
 
@@ -257,10 +275,11 @@ static void wait_until(struct daemon *d, int64_t when)
 	}
 }
 
-/* Often enough for a watchdog. */
+/* Often enough for a watchdog; half as often where nothing is to be done but to notice that this changes. */
 static int64_t interval_of(const struct daemon *d)
 {
-	int64_t interval = config_of(d)->interval_ns, watchdog = (int64_t)notify_watchdog_us() * 1000 / 3;
+	bool calm = d->memory.pressure.state == PRESSURE_HIGH || d->memory.pace.pace == PACE_REST;
+	int64_t interval = config_of(d)->interval_ns * (calm ? 2 : 1), watchdog = (int64_t)notify_watchdog_us() * 1000 / 3;
 	return watchdog && watchdog < interval ? watchdog : interval;
 }
 
@@ -294,11 +313,14 @@ static int loop(struct daemon *d, struct error *err)
 
 static int open_all(struct daemon *d, struct error *err)
 {
-	struct top_options options = { .probes = !d->settings->no_bpf, .potential = config_of(d)->measure };
+	struct top_options options = { .probes = !d->settings->no_bpf, .potential = config_of(d)->measure,
+				       .domains = &d->configuration.domains };
 	int rc = sysroot_open(&d->root, NULL, err);
 
 	if (!rc)
 		rc = instance_open(&d->instance, d->settings->state_dir, err);
+	if (!rc && (d->settings->http.listen.count || d->settings->http.systemd_socket))
+		rc = http_start(&d->http, &d->settings->http, "127.0.0.1:9935", err);
 	/* the guardian is forked before BPF programs are loaded: it needs none of them */
 	if (!rc)
 		rc = hands_open(&d->hands, &d->root, d->settings->state_dir, config_of(d), &d->log, err);
@@ -315,6 +337,7 @@ static int close_all(struct daemon *d, struct error *err)
 	looker_end(&d->looker);
 	int rc = hands_close(&d->hands, config_of(d)->keep_opt_ins, &d->log, err);
 	top_source_close(d->source);
+	http_stop(d->http);
 	instance_close(&d->instance);
 	sysroot_close(&d->root);
 	for (int i = 0; i < 2; i++)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "policy/options.h"
 
+#include <stdlib.h>
+
 #include "act/apply.h"
 
 static const char *const formats[] = { "text", "json", NULL };
@@ -21,7 +23,9 @@ static int check(const struct policy_settings *s, struct error *err)
 int policy_settings_parse(struct policy_settings *s, int argc, char **argv, enum parsed *ret_parsed, struct error *err)
 {
 	*s = (struct policy_settings){ .config = "/etc/ksmscope/ksm-policyd.conf", .domains = "/etc/ksmscope/domains.conf",
-				       .state_dir = ACT_STATE_DIR };
+				       .state_dir = ACT_STATE_DIR,
+				       .http = { .program = "ksm-policyd", .telemetry_path = "/metrics",
+						 .stale_seconds = HTTP_DEFAULT_STALE_SECONDS } };
 	const struct option_row rows[] = {
 		{ .name = "What to do" },
 		{ "apply", 0, NULL, "act, instead of saying what would be done", .flag = &s->apply },
@@ -42,6 +46,7 @@ int policy_settings_parse(struct policy_settings *s, int argc, char **argv, enum
 		  .flag = &s->no_bpf },
 		{ "state-dir", 0, "DIR", "where journals and the socket are (default " ACT_STATE_DIR ")",
 		  .string = &s->state_dir },
+		HTTP_OPTION_ROWS(&s->http, "none: no metrics are served"),
 		{ 0 },
 	};
 	const struct program program = {
@@ -57,4 +62,9 @@ int policy_settings_parse(struct policy_settings *s, int argc, char **argv, enum
 	if (rc || *ret_parsed == PARSED_DONE)
 		return rc;
 	return check(s, err);
+}
+
+void policy_settings_free(struct policy_settings *s)
+{
+	free(s->http.listen.words);
 }

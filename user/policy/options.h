@@ -4,6 +4,7 @@
 #define KSMSCOPE_POLICY_OPTIONS_H
 
 #include "cli/options.h"
+#include "http/server.h"
 
 #define POLICY_OWNER "policyd"		/* of its journals */
 
@@ -15,9 +16,11 @@ struct policy_settings {
 	bool apply, check, status, explain, restore, no_bpf;
 	uint64_t steps;			/* 0: until it is told to stop */
 	int format;
+	struct http_settings http;	/* metrics, where an address or a socket was given */
 };
 
 int policy_settings_parse(struct policy_settings *ret, int argc, char **argv, enum parsed *ret_parsed,
 			  struct error *err);
+void policy_settings_free(struct policy_settings *settings);
 
 #endif

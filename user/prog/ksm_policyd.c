@@ -43,5 +43,6 @@ int main(int argc, char **argv)
 	int rc = policy_settings_parse(&settings, argc, argv, &parsed, &err);
 	if (!rc && parsed == PARSED_GO)
 		rc = policy_run(&settings, &signals, &err);
+	policy_settings_free(&settings);
 	return rc ? error_print(PROGRAM, &err) : EXIT_DONE;
 }

@@ -264,8 +264,8 @@ int policy_config_check(const struct policy_config *c, struct error *err)
 			return fail(err, EXIT_USAGE, "[state %s] begins below %g%% of min_free, above [state %s] (%g%%): a worse "
 				    "state needs a lower bound", pressure_names[s], c->state[s].below * 100,
 				    pressure_names[s - 1], c->state[s - 1].below * 100);
-	if (c->hang_ns < 2 * c->interval_ns)
-		return fail(err, EXIT_USAGE, "[policy] hang (%s) is less than twice the interval (%s): it would be taken for dead "
+	if (c->hang_ns < 4 * c->interval_ns)
+		return fail(err, EXIT_USAGE, "[policy] hang (%s) is less than four times the interval (%s): it would be taken for dead "
 			    "while it waits", show_seconds((double)c->hang_ns / 1e9).text,
 			    show_seconds((double)c->interval_ns / 1e9).text);
 	if (c->most_rest_ns < c->rest_ns)
