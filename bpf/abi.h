@@ -119,6 +119,23 @@ struct heat_batch {
 };
 ABI_ASSERT_SIZE(struct heat_batch, HEAT_BATCH * 9);
 
+/* ---- damon.bpf.c: what a DAMON that runs already says ---- */
+
+#define DAMON_EVENTS 16384
+
+/* A run of physical memory, or of addresses of its target, at the end of an aggregation interval. */
+struct damon_event {
+	__u64 start, end;
+	__u64 accesses;		/* of its samples: how many found the run accessed */
+};
+ABI_ASSERT_SIZE(struct damon_event, 24);
+
+/* Shared with user space by mmap. The first DAMON_EVENTS are kept; produced = kept + lost. */
+struct damon_events {
+	__u64 produced;
+	struct damon_event events[DAMON_EVENTS];
+};
+
 /* ---- fault.bpf.c ---- */
 
 #define FAULT_PROCESSES 16384

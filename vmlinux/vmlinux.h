@@ -190,6 +190,17 @@ struct bpf_iter__task {
 	struct task_struct *task;
 };
 
+/* ---- DAMON ---- */
+
+struct damon_addr_range {
+	unsigned long start, end;
+};
+
+struct damon_region {
+	struct damon_addr_range ar;
+	unsigned int nr_accesses;
+};
+
 #pragma clang attribute pop
 
 #endif

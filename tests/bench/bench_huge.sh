@@ -124,7 +124,7 @@ row() {
 	*) predicted=$(jq '.huge.frontier[-1].slowdown_ppm' "$work/$mode.json") ;;
 	esac
 	saved=$(jq '.applied.actual_bytes' "$work/$mode.json")
-	printf '%-6s %10.1f %8.0f %12.3f %12.3f %9s %% %9s %% %9s\n' "$mode" "$(awk -v b="$saved" 'BEGIN { print b / 2 ** 20 }')" \
+	printf '%-6s %10.1f %8.0f %12.3f %12.3f %9s %% %9s %% %9s\n' "$mode" "$(awk -v b="$saved" 'BEGIN { print b / 1048576 }')" \
 		"$(huge_left "$started_pid")" "$(awk -v r="$before" 'BEGIN { print r / 1e6 }')" \
 		"$(awk -v r="$after" 'BEGIN { print r / 1e6 }')" "$(per_cent "$((before - after))" "$after")" \
 		"$(per_cent "$predicted" 1000000)" "$(jq '.applied.ksmd_cpu_seconds' "$work/$mode.json")"

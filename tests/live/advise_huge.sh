@@ -57,6 +57,19 @@ advise --pid "$workload" --heat 1 --heat-by referenced --ledger --settle 0
 holds "by whole mappings: all of it is as hot as its hottest page" '.huge.heat_source == "referenced" and
 	(.huge.heat.why | length > 0) and (.huge.ledger | map(.accesses_per_second) | min > 1)' "$work/advise.json"
 
+damon_before=$(damon)
+advise --pid "$workload" --heat 1 --heat-by damon --ledger --settle 0
+equal "by a DAMON, or none" 0 $status
+if grep -q '^on$' <<<"$damon_before"; then
+	holds "a DAMON that runs is listened to: hot ones are hotter than cold ones" '.huge.heat_source == "none" or (.huge.ledger |
+		(.[:length / 4] | map(.accesses_per_second // 0) | add) > (.[length / 4:] | map(.accesses_per_second // 0) | add))' \
+		"$work/advise.json"
+else
+	holds "without a DAMON heat is unknown, and that is said" '.huge.heat_source == "none" and any(.missing[]; .what == "heat") and
+		all(.huge.ledger[]; .accesses_per_second == null)' "$work/advise.json"
+fi
+equal "… and left as it was" "$damon_before" "$(damon)"
+
 "$build/ksm-advise" --calibrate 6 --no-writes --calibration "$work/calibration.json" >/dev/null 2>&1 9>&-
 advise --pid "$workload" --heat 2 --ledger --settle 0 --calibration "$work/calibration.json"
 holds "with a calibration there is a slow-down, far less at the knee" '.huge | .calibrated and

@@ -53,7 +53,7 @@ struct gather_options advise_gather_options(const struct advise_options *o, cons
 		.calibration = o->calibration || !root->live ? o->calibration : CALIBRATION_FILE,
 		.ledger = o->ledger,
 		.heat_seconds = o->heat_seconds,
-		.heat_source = o->heat_by ? HEAT_REFERENCED : HEAT_NOT_LOOKED,
+		.heat_source = (const int[]){ HEAT_NOT_LOOKED, HEAT_REFERENCED, HEAT_DAMON }[o->heat_by],
 		.stop = stop,
 	};
 }

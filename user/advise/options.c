@@ -14,7 +14,7 @@
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const readers[] = { "auto", "direct-map", "copy", NULL };
 static const char *const huge_choices[] = { "any", "keep", "knee", "all", NULL };
-static const char *const heat_bys[] = { "auto", "referenced", NULL };
+static const char *const heat_bys[] = { "auto", "referenced", "damon", NULL };
 static const char *const opt_ins[] = { "mappings", "process", NULL };
 
 static const char epilogue[] =
@@ -161,7 +161,7 @@ int advise_options_parse(struct advise_options *o, int argc, char **argv, enum p
 		{ "ledger", 0, NULL, "a row per huge page: what it hides (looks at every page)", .flag = &o->ledger },
 		{ "heat", 0, "SECONDS", "watch so long how often each is accessed: clears the targets' accessed bits",
 		  .seconds = &o->heat_seconds },
-		{ "heat-by", 0, "WHICH", "auto (the best that this kernel allows) or referenced (whole mappings; default auto)",
+		{ "heat-by", 0, "WHICH", "auto, referenced (whole mappings) or damon (one that runs already; default auto)",
 		  .choice = &o->heat_by, .choices = heat_bys },
 		{ "exchange-rate", 0, "RATE", "processor seconds per second that a GiB is worth (default: the curve's knee)",
 		  .ratio = &o->exchange_rate },

@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 #include "core/huge/heat.h"
+#include "gather/heat_damon.h"
+#include "probe/attach.h"
 #include "probe/heat.h"
 #include "sys/clear_refs.h"
 #include "sys/proc.h"
@@ -225,6 +227,31 @@ static void watch_end(struct watch *w)
 	free(w->states);
 }
 
+/* Guests all of them, or gone: no bit of ours would tell anything. */
+static bool nothing_to_clear(const struct watch *w)
+{
+	for (size_t i = 0; i < w->tasks_count; i++)
+		if (w->tasks[i].clear >= 0)
+			return false;
+	return true;
+}
+
+/* Where nobody can be listened to, heat stays unknown. */
+static int listen_to_damon(struct watch *w, struct sample *s, const struct region *regions, size_t count,
+			   const struct gather_options *o, struct error *err)
+{
+	struct error why = { 0 };
+	int rc = heat_by_damon(w->facts, s, w->root, regions, count, o, &why);
+
+	if (rc == EXIT_FAILED || (!rc && stopped(w)))
+		return fail(err, EXIT_FAILED, "%s", rc ? why.text : "interrupted; nothing was changed");
+	if (rc)
+		sample_lacks(s, "heat", attach_known(&why), "%s", why.text);
+	w->facts->flushed = false;
+	w->facts->source = rc ? HEAT_NOT_LOOKED : HEAT_DAMON;
+	return 0;
+}
+
 static int watch_regions(struct watch *w, struct sample *s, const struct sysroot *root,
 			 const struct region *regions, size_t count, const struct gather_options *o,
 			 struct error *err)
@@ -234,6 +261,8 @@ static int watch_regions(struct watch *w, struct sample *s, const struct sysroot
 
 	if (rc)
 		return rc;
+	if (o->heat_source == HEAT_DAMON || (o->heat_source == HEAT_NOT_LOOKED && nothing_to_clear(w)))
+		return listen_to_damon(w, s, regions, count, o, err);
 	if (o->heat_source == HEAT_REFERENCED)
 		snprintf(w->facts->why, sizeof(w->facts->why), "it was asked for");
 	else if (heat_open(&w->probe, root, &why))

@@ -178,8 +178,11 @@ static void heat(const struct page *p)
 	}
 	text_printf(p->out, "  heat: %u looks in %s by %s", f->looks, show_seconds(f->seconds).text,
 		    heat_source_name(f->source));
-	text_printf(p->out, ", which took %.2g %% of a CPU; each cleared the targets' accessed bits\n",
-		    100 * f->cpu_seconds / f->seconds);
+	if (f->source == HEAT_DAMON)
+		text_puts(p->out, ": what it found of whole runs of memory, seldom; nothing was cleared\n");
+	else
+		text_printf(p->out, ", which took %.2g %% of a CPU; each cleared the targets' accessed bits\n",
+			    100 * f->cpu_seconds / f->seconds);
 	if (f->source == HEAT_PAGE_TABLES && !f->flushed)
 		text_puts(p->out, "  heat: accesses by translations that stayed in the TLB are not seen: at least so hot\n");
 }
