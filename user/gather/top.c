@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include "gather/calibration.h"
 #include "gather/top.h"
 
 #include <stdio.h>
@@ -19,6 +20,9 @@ struct top_source {
 	const struct sysroot *root;
 	const struct domain_rules *domains;
 	struct machine machine;
+	struct calibration calibration;	/* of this machine; holds when `calibrated` is KNOWN */
+	enum known calibrated;
+	char uncalibrated[256];		/* why not */
 	char host[65];
 	pid_t ksmd;
 	struct top_tasks tasks;
@@ -42,6 +46,16 @@ static void learn_host(struct top_source *s)
 		snprintf(s->host, sizeof(s->host), "%.*s", (int)strcspn(text, "\n"), text);
 }
 
+/* Read once: a machine is calibrated seldom. A captured one has a calibration only where one is named. */
+static void learn_costs(struct top_source *s, const char *path)
+{
+	s->calibrated = ABSENT;
+	snprintf(s->uncalibrated, sizeof(s->uncalibrated), "this is a captured system");
+	if (path || s->root->live)
+		s->calibrated = calibration_read(&s->calibration, s->root, path ? path : CALIBRATION_FILE,
+						 s->uncalibrated);
+}
+
 int top_source_open(struct top_source **ret, const struct sysroot *root, const struct top_options *options,
 		    struct error *err)
 {
@@ -54,6 +68,7 @@ int top_source_open(struct top_source **ret, const struct sysroot *root, const s
 	s->domains = options->domains;
 	proc_machine(root, &s->machine);
 	learn_host(s);
+	learn_costs(s, options->calibration);
 	s->ksmd = ksmd_find(root);
 	top_tasks_open(&s->tasks, root);
 	s->tasks.pmd_bytes = s->machine.pmd_bytes;
@@ -143,6 +158,23 @@ static void take_pressure(const struct sysroot *root, struct value *fact)
 	fact[FACT_STALL_FULL_AVG10] = p.full_avg10;
 }
 
+static void take_costs(const struct top_source *s, struct top_sample *ret)
+{
+	struct measured cost = s->calibrated == KNOWN ? s->calibration.cost[COST_COW_BREAK]
+						      : (struct measured){ .known = s->calibrated };
+	const char *why = s->calibrated == KNOWN ? cost.why : s->uncalibrated;
+	if (cost.known != KNOWN) {
+		enum known known = cost.known == DENIED ? DENIED : ABSENT;
+		for (enum top_fact f = FACT_COW_COST_NS; f <= FACT_COW_COST_HIGH_NS; f++)
+			ret->fact[f] = (struct value){ .known = known };
+		top_sample_missing(ret, SOURCE_CALIBRATION, known, "%s", why);
+		return;
+	}
+	ret->fact[FACT_COW_COST_NS] = value_of((int64_t)cost.median);
+	ret->fact[FACT_COW_COST_LOW_NS] = value_of((int64_t)cost.low);
+	ret->fact[FACT_COW_COST_HIGH_NS] = value_of((int64_t)cost.high);
+}
+
 static void take_machine(struct top_source *s, struct top_sample *ret)
 {
 	snprintf(ret->host, sizeof(ret->host), "%s", s->host);
@@ -155,6 +187,7 @@ static void take_machine(struct top_source *s, struct top_sample *ret)
 	take_vmstat(s->root, ret->fact);
 	take_meminfo(s->root, ret->fact);
 	take_pressure(s->root, ret->fact);
+	take_costs(s, ret);
 	ret->fact[FACT_OWN_CPU_NS] = host_own_cpu_ns();
 	ret->fact[FACT_OWN_RSS_BYTES] = host_own_rss();
 }

@@ -17,6 +17,7 @@ struct top_source;
 struct top_options {
 	bool precise;			/* look at every fault: exact, and dearer for the machine */
 	bool probes;			/* load BPF programs at all */
+	const char *calibration;	/* file; NULL: the usual one */
 	bool potential;			/* measure what merging more would free, from the beginning */
 	const struct domain_rules *domains;	/* it is inside these; NULL: each uid and VM. Outlives the source */
 };

@@ -81,6 +81,24 @@ static int put_state(struct span span, const struct display *d)
 	return at + put(span_after(span, at), roles[which], names[which]);
 }
 
+/* "a break takes 4.6 ± 0.2 µs → 0.3 % CPU", where this machine is calibrated and there is room. */
+static int put_break_cost(struct span span, const struct display *d)
+{
+	struct quantity cost = host(d, HOST_COW_COST), cpu = host(d, HOST_COW_CPU);
+	char text[96];
+
+	if (cost.known != KNOWN)
+		return 0;
+	bool ascii = span.canvas->ascii;
+	int used = snprintf(text, sizeof(text), "a break takes %.2g %s %.1g %s", cost.value * 1e6, ascii ? "+-" : "±",
+			    fmax(cost.high - cost.value, cost.value - cost.low) * 1e6, ascii ? "us" : "µs");
+	if (cpu.known == KNOWN)
+		snprintf(text + used, sizeof(text) - used, " %s %.2g %% CPU", ascii ? "->" : "→", 100 * cpu.value);
+	if (text_columns(text) + 3 > span.width)
+		return 0;
+	return 3 + put(span_after(span, 3), cpu.known == KNOWN && cpu.value > 0.01 ? ROLE_WARN : ROLE_DIM, text);
+}
+
 /* A setting and its value, where there is room for both and the setting exists. */
 static int put_setting(struct span span, const struct display *d, enum field f, const char *fmt)
 {
@@ -116,6 +134,7 @@ void draw_engine(struct span span, const struct display *d)
 	};
 	int at = put_state(span, d);
 
+	at += put_break_cost(span_after(span, at), d);
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		at += put_setting(span_after(span, at), d, settings[i].field, settings[i].fmt);
 }

@@ -118,6 +118,8 @@ int top_settings_parse(struct top_settings *s, int argc, char **argv, enum parse
 		  .help = "look at all contents now and then: what merging more would free" },
 		{ .name = "domains", .argument = "FILE", .string = &s->domains,
 		  .help = "who may share with whom (each uid, each virtual machine for itself)" },
+		{ .name = "calibration", .argument = "FILE", .string = &s->calibration,
+		  .help = "what breaks cost here (/var/lib/ksmscope/calibration.json)" },
 		{ .name = "no-bpf", .flag = &s->no_bpf, .help = "load no BPF programs: files of /proc and /sys only" },
 		{ .name = "record", .argument = "FILE", .string = &s->record,
 		  .help = "write the samples to a file, too" },

@@ -15,7 +15,7 @@ struct top_settings {
 	uint64_t iterations;		/* 0: without end */
 	uint64_t most_processes;	/* 0: all */
 	struct pid_option pids;
-	const char *comm, *cgroup, *record, *replay, *sysroot;
+	const char *comm, *cgroup, *record, *replay, *sysroot, *calibration;
 	uint64_t uid;
 	bool by_uid;
 	bool batch, once, json, csv, precise, no_bpf, potential, no_color;

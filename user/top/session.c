@@ -55,7 +55,7 @@ static int open_recording(struct session *s, struct error *err)
 static int open_system(struct session *s, struct error *err)
 {
 	struct top_options options = { .precise = s->settings->precise, .probes = !s->settings->no_bpf,
-				       .potential = s->settings->potential, .domains = &s->settings->rules };
+				       .potential = s->settings->potential, .calibration = s->settings->calibration, .domains = &s->settings->rules };
 	scoped_text struct text preamble = { 0 };
 
 	int rc = sysroot_open(&s->root, s->settings->sysroot, err);

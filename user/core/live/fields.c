@@ -133,6 +133,10 @@ const struct field_info fields[FIELD_COUNT] = {
 		"write_present_faults_total", "writes to a page that was present"),
 	[HOST_FAULTS_COW] = RATE("faults", "cow_ksm", "COW breaks", FACT_COW_KSM, "cow_breaks_total",
 		"merged pages broken by a write, by vmstat"),
+	[HOST_COW_COST] = MADE("faults", "cow_cost_seconds", "break cost", UNIT_SECONDS, "cow_break_seconds",
+		"CPU time of a write to a merged page, as calibrated on this machine"),
+	[HOST_COW_CPU] = MADE("faults", "cow_cpu_ratio", "breaks' CPU", UNIT_RATIO, "cow_breaks_cpu_ratio",
+		"share of one CPU that breaks of merged pages take, as calibrated on this machine"),
 	[HOST_FAULTS_COW_SEEN] = SEEN("faults", "cow_ksm_attributed", "attributed", KIND(FAULT_COW_MERGED),
 		"cow_breaks_attributed_total", "merged pages broken by a write, with the process known"),
 	[HOST_FAULTS_COW_ZERO] = SEEN("faults", "cow_zero", "zero breaks", KIND(FAULT_COW_ZERO),
@@ -325,7 +329,7 @@ const char *field_source(enum field f)
 		return SOURCE_FAULT;
 	if (f == PROC_POTENTIAL || f == PROC_VOLATILE || f == PROC_HALF_LIFE)
 		return SOURCE_CONTENT;
-	return NULL;
+	return f == HOST_COW_COST || f == HOST_COW_CPU ? SOURCE_CALIBRATION : NULL;
 }
 
 const char *field_text(const struct top_sample *s, const struct top_task *t, enum field f, char ret[16])

@@ -58,6 +58,9 @@ const struct fact_info top_facts[TOP_FACTS] = {
 	[FACT_SWEEP_NS] = { "sweep_ns", false, SOURCE_CONTENT },
 	[FACT_SWEEP_SHARE] = { "sweep_share", false, SOURCE_CONTENT },
 	[FACT_SWEEP_TIME_NS] = { "sweep_time_ns", false, SOURCE_CONTENT },
+	[FACT_COW_COST_NS] = { "cow_cost_ns", false, SOURCE_CALIBRATION },
+	[FACT_COW_COST_LOW_NS] = { "cow_cost_low_ns", false, SOURCE_CALIBRATION },
+	[FACT_COW_COST_HIGH_NS] = { "cow_cost_high_ns", false, SOURCE_CALIBRATION },
 	[FACT_OWN_CPU_NS] = { "own_cpu_ns", true, NULL },
 	[FACT_OWN_RSS_BYTES] = { "own_rss_bytes", false, NULL },
 };

@@ -82,6 +82,10 @@ enum top_fact {
 	FACT_SWEEP_SHARE,		/* content sampler: how far the present one is, in hundredths of a per cent */
 	FACT_SWEEP_TIME_NS,		/* content sampler: when the last one ended, CLOCK_MONOTONIC */
 
+	FACT_COW_COST_NS,		/* calibration: CPU time of a write to a merged page; its interval follows */
+	FACT_COW_COST_LOW_NS,
+	FACT_COW_COST_HIGH_NS,
+
 	FACT_OWN_CPU_NS,		/* counter: our own CPU time */
 	FACT_OWN_RSS_BYTES,
 	TOP_FACTS
@@ -127,6 +131,7 @@ struct fact_info {
 #define SOURCE_FAULT "fault probe"
 #define SOURCE_ENGINE "engine probe"
 #define SOURCE_HUGE "huge-page probe"
+#define SOURCE_CALIBRATION "calibration"
 #define SOURCE_CONTENT "content sampler"
 
 extern const struct fact_info top_facts[TOP_FACTS];	/* knobs: see knob_info */

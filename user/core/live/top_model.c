@@ -292,6 +292,26 @@ static void count_faults(const struct building *b)
 					   : unknown(b->now->watched == KNOWN ? NOT_READ : b->now->watched);
 }
 
+/* What a break costs on this machine, and all of them together. */
+static void count_break_costs(const struct building *b)
+{
+	struct quantity *host = b->model->host, breaks = host[HOST_FAULTS_COW];
+	const struct value *fact = b->now->fact;
+	struct quantity cost = with_interval(fact[FACT_COW_COST_NS], fact[FACT_COW_COST_LOW_NS],
+					     fact[FACT_COW_COST_HIGH_NS], 1e-9);
+
+	host[HOST_COW_COST] = host[HOST_COW_CPU] = cost;
+	if (cost.known != KNOWN)
+		return;
+	if (breaks.known != KNOWN) {
+		host[HOST_COW_CPU] = unknown(breaks.known);
+		return;
+	}
+	host[HOST_COW_CPU].value *= breaks.value;
+	host[HOST_COW_CPU].low *= breaks.low;
+	host[HOST_COW_CPU].high *= breaks.high;
+}
+
 static void build_host(const struct building *b)
 {
 	struct quantity *host = b->model->host;
@@ -301,6 +321,7 @@ static void build_host(const struct building *b)
 	count_savings(b);
 	count_faults(b);
 	follow_passes(b);
+	count_break_costs(b);
 	host[HOST_POTENTIAL] = host_estimate(b->now, FACT_POTENTIAL_BYTES);
 	host[HOST_VOLATILE] = host_estimate(b->now, FACT_VOLATILE_BYTES);
 	host[HOST_PASS_SECONDS] = pass_seconds(b);
