@@ -30,9 +30,9 @@ static struct value growth(struct value before, struct value now)
 {
 	if (!is_known(now))
 		return now;
-	if (!is_known(before) || now.number < before.number)
-		return (struct value){ .known = NOT_READ };
-	return value_of(now.number - before.number);
+	int64_t grown;
+	bool tells = is_known(before) && !__builtin_sub_overflow(now.number, before.number, &grown) && grown >= 0;
+	return tells ? value_of(grown) : (struct value){ .known = NOT_READ };
 }
 
 static struct quantity of_growth(struct value grown, double seconds, double scale)
