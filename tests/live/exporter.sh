@@ -191,6 +191,7 @@ exporter --no-potential --web.listen-address "unix:$work/socket" --web.listen-ad
 # the telemetry path is another
 wait_for 30 get -f -o /dev/null "$url/m"
 code 200 "a Unix socket" --unix-socket "$work/socket" http://localhost/m
+equal "open to those who may enter its folder" 666 "$(stat -c %a "$work/socket")"
 code 200 "IPv6" 'http://[::1]:19872/m'
 code 404 "the path that was asked for, and no other" "$url/metrics"
 kill -KILL "$collector"

@@ -15,7 +15,8 @@ import urllib.parse
 import urllib.request
 
 # What may have no answer on a machine where nothing goes wrong, or that this kernel does not tell.
-MAY_BE_EMPTY = ("ksmscope_domain_merged_pages", "ksmscope_outcomes_total", "ksmscope_pass_", "ksmscope_potential", "ksmscope_crossing", "ksmscope_zero_",
+MAY_BE_EMPTY = ("ksmscope_domain_merged_pages", "ksmscope_outcomes_total", "ksmscope_pass_", "ksmscope_potential",
+                "ksmscope_crossing", "ksmscope_zero_",
                 "ksmscope_cgroup_potential", "ksmscope_cgroup_cow_breaks", "ksmscope_merge_lifetime",
                 "ksmscope_new_duplicates", "ksmscope_merges_undone", "ksmscope_collapses_undoing")
 
@@ -41,13 +42,16 @@ def dashboard(url, path):
     for panel in board["panels"]:
         for target in panel.get("targets", []):
             queries += 1
-            query = (target["expr"].replace("$instance", ".*").replace("$cgroup", ".*").replace("$__rate_interval", "10s"))
+            query = target["expr"]
+            for name, text in (("$instance", ".*"), ("$cgroup", ".*"), ("$__rate_interval", "10s")):
+                query = query.replace(name, text)
             answer = ask(url, "query", query=query)
             empty = answer["status"] == "success" and not answer["data"]["result"]
             if answer["status"] != "success" or (empty and not any(name in query for name in MAY_BE_EMPTY)):
                 failures += 1
                 print(f"not ok - dashboard, {panel['title']}: {query}: {answer.get('error', 'no answer')}")
-    print(f"{'not ok' if failures else 'ok'} - {queries} queries of the dashboard are answered" + (": see above" if failures else ""))
+    print(f"{'not ok' if failures else 'ok'} - {queries} queries of the dashboard are answered" +
+          (": see above" if failures else ""))
     print(f"ok - {len(metrics)} metrics are there" if len(metrics) > 100 else f"not ok - metrics: {len(metrics)}")
     return failures > 0 or len(metrics) <= 100
 

@@ -20,7 +20,7 @@ int collector_sample(struct collector *collector, struct error *err);
 /* Its metrics; `use` of the HTTP side, NULL: there is none. */
 void collector_write(struct collector *collector, enum metric_format format, const struct http_use *use,
 		     struct text *ret);
-/* Pages that the HTTP side did not take over, and how long the last sample took, for the next page. */
+/* The HTTP side did not take the last pages over: the next ones say how often that was. */
 void collector_note(struct collector *collector, bool unsent);
 
 /* When the last sample was taken, CLOCK_REALTIME; 0: there is none. */

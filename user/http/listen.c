@@ -170,6 +170,9 @@ static int open_unix(struct listeners *l, const char *path, struct error *err)
 	if (fd < 0)
 		return fail_errno(err, "socket for", path, NULL);
 	int rc = start_listening(l, fd, (struct sockaddr *)&address, sizeof(address), path, err);
+	/* as open as a port of this machine: who may connect is its folder's business */
+	if (!rc && chmod(path, 0666))
+		rc = fail_errno(err, "make accessible", path, NULL);
 	if (!rc)
 		snprintf(l->list[l->count - 1].path, sizeof(l->list[0].path), "%s", path);
 	return rc;
