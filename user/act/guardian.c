@@ -44,6 +44,8 @@ struct message {
 	char journal[JOURNAL_NAME_BYTES];
 };
 
+#define RENEW_LINES 10000			/* of a journal: some hundred kilobytes */
+
 /* A hang-up must not raise SIGPIPE. */
 static bool send_message(int socket, const struct message *message)
 {
@@ -238,8 +240,12 @@ static bool take_plan(struct guarding *g, size_t count)
 		if (!rc)
 			g->told.changes[i] = message.change;
 	}
-	answer(g, 0, 0, rc, &err);
-	return true;
+	/* what can't be renewed is gone on with, until it can't be written either, which is told then */
+	if (g->journal.lines > RENEW_LINES)
+		journal_renew(&g->journal, g->state, NULL);
+	message = (struct message){ .kind = MESSAGE_COMPLETE, .rc = rc, .error = err };
+	memcpy(message.journal, g->journal.name, sizeof(message.journal));
+	return send_message(g->socket, &message);
 }
 
 /* Take orders until the last one, or until nobody gives any more. */
@@ -378,6 +384,7 @@ int guardian_plan(struct guardian *guardian, const struct plan *plan, bool *ret_
 	*ret_lost = *ret_lost || !receive_message(guardian->socket, &answer);
 	if (*ret_lost)
 		return fail(err, EXIT_FAILED, "the guardian was killed");
+	memcpy(guardian->journal, answer.journal, sizeof(guardian->journal));
 	if (answer.rc && err)
 		*err = answer.error;
 	return answer.rc;

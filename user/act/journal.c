@@ -367,6 +367,41 @@ enum lever record_lever(const struct record *record)
 	return levers[record->kind];
 }
 
+/* What was mergeable before is needed as long as the process is. */
+static bool is_needed(const struct record *r)
+{
+	return record_open(r) || (r->kind == RECORD_FOUND && r->state == RECORD_INTENDED);
+}
+
+static int copy_open(struct journal *to, const struct journal *from, struct error *err)
+{
+	int rc = 0;
+	for (size_t i = 0; !rc && i < from->count; i++) {
+		if (!is_needed(&from->records[i]))
+			continue;
+		rc = journal_add(to, &from->records[i], err);
+		if (!rc && from->records[i].state != RECORD_INTENDED)
+			journal_note(to, to->count - 1, from->records[i].state);
+	}
+	return rc ? rc : journal_sync(to, err);
+}
+
+int journal_renew(struct journal *j, const struct state_dir *state, struct error *err)
+{
+	struct journal fresh;
+	int rc = journal_create(&fresh, state, j->boot, err);
+
+	if (rc)
+		return rc;
+	rc = copy_open(&fresh, j, err);
+	struct journal *old = rc ? &fresh : j;
+	unlinkat(old->dir, old->name, 0);
+	journal_close(old);
+	if (!rc)
+		*j = fresh;
+	return rc;
+}
+
 size_t journal_open_records(const struct journal *j)
 {
 	size_t open = 0;

@@ -110,6 +110,13 @@ static inline bool record_open(const struct record *record)
 	return record->kind != RECORD_FOUND && record->state <= RECORD_DONE;
 }
 
+/*
+ * Begin a new file with what is open still, and remove the old one: for who
+ * writes for weeks. Afterwards ret->name is another. Where it fails, the old
+ * one is gone on with. While both are there, undoing by both does no harm.
+ */
+int journal_renew(struct journal *journal, const struct state_dir *state, struct error *err);
+
 size_t journal_open_records(const struct journal *journal);
 
 /* Close; and remove the file where nothing is open any more. */
