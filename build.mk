@@ -54,6 +54,8 @@ BENCH    := $(BENCH_SRC:tests/bench/%.c=$(BUILD)/tests/%)
 FUZZ      := $(BUILD)/fuzz/ksmscope-fuzz
 FUZZ_OBJ  := $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(wildcard tests/fuzz/*.c) $(ROOM_SRC))
 FUZZFLAGS := -Wno-missing-field-initializers -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow -fno-omit-frame-pointer
+# A library to preload that makes things fail: tests/faults/.
+FAULTS   := $(BUILD)/tests/faults.so
 # The study of the estimator: its table is in docs/model-sampling.md.
 STUDY    := $(BUILD)/tests/study
 # Manual pages from docs/man/, completions from the programs' own option tables.
@@ -68,7 +70,7 @@ TAKE_COMMAND  := ksm-run
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
 export SOURCE_DATE_EPOCH
 
-.PHONY: real-run fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run bench-huge-run bench-policy-run study-run install-files uninstall-files clean-build deps-install tests
+.PHONY: real-run fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run bench-huge-run bench-policy-run study-run install-files uninstall-files clean-build deps-install tests deb-build faults-run lint-run soak-run valgrind-run
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -76,7 +78,7 @@ export SOURCE_DATE_EPOCH
 run = $(if $(V),,@echo "  $(1)	$@" &&) $(2)
 
 programs: $(PROGRAMS)
-tests: $(UNIT) $(LIVE) $(BENCH)
+tests: $(UNIT) $(LIVE) $(BENCH) $(FAULTS)
 manuals: $(MAN)
 completions: $(COMPLETE_BASH) $(COMPLETE_ZSH)
 
@@ -117,6 +119,10 @@ $(BUILD)/fuzz/obj/%.o: %.c | $(SKELETONS)
 
 $(FUZZ): $(FUZZ_OBJ)
 	$(call run,LINK,$(CLANG) $(FUZZFLAGS) -fsanitize=fuzzer $(LDFLAGS) $^ $(LDLIBS) -ljansson -o $@)
+
+$(FAULTS): tests/faults/shim.c
+	@mkdir -p $(@D)
+	$(call run,CC,$(CC) -std=gnu11 -Wall -Wextra -D_GNU_SOURCE -O2 -fPIC -shared $< -o $@)
 
 $(STUDY): $(BUILD)/obj/tests/study/study.o $(BUILD)/libksmscope.a
 	@mkdir -p $(@D)
@@ -168,6 +174,20 @@ bench-policy-run: deps-install
 	$(MAKE) --no-print-directory programs tests
 	tests/bench/bench_policy.sh $(BUILD) $(BUILD)/bench-policy.json
 
+# Every point at which something can fail; tests/golden/faults.sh and tests/live/faults.sh are some seconds of it.
+faults-run: programs tests
+	KSMSCOPE_BUILD=$(BUILD) tests/faults/faults.py --all $(SCENARIOS)
+
+lint-run: programs
+	BUILD=$(BUILD) tests/lint.sh
+
+# MINUTES of coming and going: nothing may grow.
+soak-run: programs tests
+	KSMSCOPE_BUILD=$(BUILD) tests/soak.py --minutes $(or $(MINUTES),30)
+
+valgrind-run: programs tests
+	BUILD=$(BUILD) tests/valgrind.sh
+
 study-run: $(STUDY)
 	tests/study/study.sh $(BUILD)
 
@@ -204,17 +224,37 @@ ZSHDIR  := share/zsh/site-functions
 DOCS    := LICENSE $(wildcard docs/*.md)
 # share/man/man1/x.1.gz
 PAGES   := $(foreach page,$(notdir $(MAN)),share/man/man$(patsubst .%,%,$(suffix $(page)))/$(page).gz)
+# Services, and what a monitoring system and a cluster are configured with.
+UNITS    := $(wildcard contrib/systemd/*.service)
+SYSUSERS := $(wildcard contrib/systemd/*.sysusers)
+TMPFILES := $(wildcard contrib/systemd/*.tmpfiles)
+EXAMPLES := $(wildcard contrib/prometheus/* contrib/grafana/* contrib/kubernetes/*)
 # Everything that is installed, and nothing else: what `make uninstall` removes.
 INSTALLED := $(NAMES:%=bin/%) $(PAGES) $(NAMES:%=$(BASHDIR)/%) $(NAMES:%=$(ZSHDIR)/_%) \
-	$(addprefix $(DOCDIR)/,README.md $(notdir $(DOCS)))
+	$(addprefix $(DOCDIR)/,README.md $(notdir $(DOCS))) $(UNITS:contrib/systemd/%=lib/systemd/system/%) \
+	$(SYSUSERS:contrib/systemd/%.sysusers=lib/sysusers.d/%.conf) \
+	$(TMPFILES:contrib/systemd/%.tmpfiles=lib/tmpfiles.d/%.conf) $(EXAMPLES:contrib/%=share/ksmscope/%)
 
-install-files: programs manuals completions
+# In services: where the programs are.
+$(BUILD)/systemd/%: contrib/systemd/% $(BUILD)/man/.made-of
+	@mkdir -p $(@D)
+	$(call run,UNIT,sed 's|@BINDIR@|$(PREFIX)/bin|' $< > $@)
+
+install-files: programs manuals completions $(UNITS:contrib/%=$(BUILD)/%)
 	install -d $(patsubst %,"$(DESTDIR)$(PREFIX)/%",$(sort $(dir $(INSTALLED))))
 	install -m 755 $(PROGRAMS) "$(DESTDIR)$(PREFIX)/bin"
 	install -m 644 $(COMPLETE_BASH) "$(DESTDIR)$(PREFIX)/$(BASHDIR)"
 	install -m 644 $(COMPLETE_ZSH) "$(DESTDIR)$(PREFIX)/$(ZSHDIR)"
 	install -m 644 $(DOCS) README.md "$(DESTDIR)$(PREFIX)/$(DOCDIR)"
 	sed -i 's|](docs/|](|g' "$(DESTDIR)$(PREFIX)/$(DOCDIR)/README.md"
+	install -m 644 $(UNITS:contrib/%=$(BUILD)/%) "$(DESTDIR)$(PREFIX)/lib/systemd/system"
+	for file in $(SYSUSERS) $(TMPFILES); do \
+		name=$${file##*/} && \
+		install -m 644 "$$file" "$(DESTDIR)$(PREFIX)/lib/$${name##*.}.d/$${name%.*}.conf" || exit 1; \
+	done
+	for file in $(EXAMPLES); do \
+		install -m 644 "$$file" "$(DESTDIR)$(PREFIX)/share/ksmscope/$${file#contrib/}" || exit 1; \
+	done
 	for page in $(PAGES); do \
 		name=$${page##*/} && gzip -9n < $(BUILD)/man/$${name%.gz} > "$(DESTDIR)$(PREFIX)/$$page" && \
 		chmod 644 "$(DESTDIR)$(PREFIX)/$$page" || exit 1; \
@@ -222,7 +262,16 @@ install-files: programs manuals completions
 	cd "$(DESTDIR)$(PREFIX)" && touch -d @$(SOURCE_DATE_EPOCH) $(INSTALLED)
 
 uninstall-files:
-	if cd "$(DESTDIR)$(PREFIX)"; then rm -f $(INSTALLED); rmdir $(DOCDIR) 2>/dev/null || :; fi
+	if cd "$(DESTDIR)$(PREFIX)"; then rm -f $(INSTALLED); rmdir $(DOCDIR) share/ksmscope/* share/ksmscope 2>/dev/null || :; fi
+
+# Who publishes packages puts his address into debian/control and debian/changelog.
+DEB_TAGS := bogus-mail-host,bogus-mail-host-in-debian-changelog,initial-upload-closes-no-bugs
+# Debian packages, without tests: those are this tree's, and need what a builder has not.
+deb-build: deps-install
+	dpkg-buildpackage -us -uc -b
+	@mkdir -p $(BUILD)/deb
+	mv ../ksmscope*_$(VERSION)*.deb ../ksmscope*_$(VERSION)*.buildinfo ../ksmscope*_$(VERSION)*.changes $(BUILD)/deb
+	lintian --allow-root --fail-on error,warning --suppress-tags $(DEB_TAGS) $(BUILD)/deb/*.changes
 
 clean-build:
 	rm -rf build

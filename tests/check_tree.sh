@@ -33,7 +33,7 @@ mapfile -t files < <(ours)
 [ ${#files[@]} -gt 100 ] && ok "files of the project are found" || not_ok "files of the project are found" "${#files[@]}"
 
 # What can hold no comment, or is the licence itself.
-no_comment='^(LICENSE|VERSION|.*\.(json|csv|html|png|svg|screen|rec))$'
+no_comment='^(LICENSE|VERSION|debian/.*|.*\.(json|csv|html|png|svg|screen|rec))$'
 none "every file names its licence" "$(printf '%s\n' "${files[@]}" | grep -vE "$no_comment" |
 	while read -r file; do head -n 4 "$file" | grep -q 'SPDX-License-Identifier: GPL-2\.0-or-later' || echo "$file"; done)"
 none "no trailing blanks" "$(grep -nIE '[[:blank:]]+$' -- "${files[@]}" | cut -c1-100)"

@@ -41,7 +41,16 @@ expected=$(for program in $programs; do
 	done
 	for document in LICENSE README.md $(cd "$top/docs" && ls ./*.md); do
 		echo "usr/share/doc/ksmscope/${document#./} 644"
-	done)
+	done
+	for unit in "$top"/contrib/systemd/*.service; do
+		echo "usr/lib/systemd/system/$(basename "$unit") 644"
+	done
+	for kind in sysusers tmpfiles; do
+		for file in "$top"/contrib/systemd/*.$kind; do
+			echo "usr/lib/$kind.d/$(basename "$file" .$kind).conf 644"
+		done
+	done
+	(cd "$top/contrib" && find prometheus grafana kubernetes -type f -printf 'usr/share/ksmscope/%p 644\n'))
 equal "what is installed" "$(sort <<<"$expected")" "$(cd "$first" && find . -type f -printf '%P %m\n' | sort)"
 for program in $programs; do
 	equal "$program runs from where it was installed" "$(<"$top/VERSION")" \
@@ -142,7 +151,7 @@ echo "somebody else's" >"$first/usr/share/man/man1/other.1.gz"
 made "$first" uninstall
 equal "uninstalled: only what others put there is left" "usr/bin/other usr/share/man/man1/other.1.gz" \
 	"$(cd "$first" && find . -type f -printf '%P\n' | sort | paste -sd ' ')"
-equal "uninstalled: our own folder is gone" "no" "$([ -e "$first/usr/share/doc/ksmscope" ] && echo yes || echo no)"
+equal "uninstalled: our own folders are gone" "" "$(cd "$first/usr/share" && ls -d doc/ksmscope ksmscope 2>/dev/null)"
 made "$first" uninstall
 ok "uninstalled twice"
 

@@ -71,7 +71,7 @@ static const char *look_at_pages(struct regions *r, uint64_t address, bool *ret_
 {
 	size_t pages = r->pmd_bytes / r->page_bytes, present = 0;
 	scoped_free uint64_t *entries = malloc(2 * pages * sizeof(*entries));
-	uint64_t *pfns = entries, *flags = entries + pages;
+	uint64_t *pfns = entries, *flags = entries ? entries + pages : NULL;
 
 	if (!entries || pagemap_read(&r->map, address, entries, pages) != pages)
 		return "its pages can't be looked at";

@@ -1,0 +1,190 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""
+For half an hour, processes come and go while ksmtop (batch, with its probes) and ksm-exporter (scraped) watch them:
+neither may grow in memory or descriptors, and no event may be lost without being counted.
+
+  soak.py [--minutes N] [--rate PROCESSES-PER-SECOND] [--leak-test]
+
+Growth is the slope of a robust line (Theil-Sen) through what was measured after a warm-up of a fifth of the time; a
+program passes when the slope over the whole time stays below BOUND bytes and below one descriptor. --leak-test watches
+a process that leaks on purpose, and has to fail.
+"""
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.path.abspath(os.environ.get("KSMSCOPE_BUILD", os.path.join(TOP, "build")))
+BOUND = 1 << 20                 # bytes of growth over the whole time
+PORT = 19877
+LEAK = "import time\nkept = []\nfiles = []\nwhile True:\n kept.append(bytearray(100000)); files.append(open('/dev/null'))" \
+       "\n time.sleep(0.1)"
+
+
+def resident(pid):
+    """Bytes that are its own: anonymous ones, so that a library that is paged in is no growth."""
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def slope(points):
+    """Theil-Sen: the median of the slopes between points of the first and of the second half."""
+    half = len(points) // 2
+    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in zip(points[:half], points[half:]) if b[0] > a[0]]
+    return statistics.median(slopes) if slopes else 0.0
+
+
+class Watched:
+    """A program, its children included, and what was measured of it."""
+
+    def __init__(self, name, argv, out):
+        self.name = name
+        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL)
+        self.memory, self.files = [], []
+
+    def pids(self):
+        pids = [self.process.pid]
+        try:
+            with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as file:
+                pids += [int(pid) for pid in file.read().split()]
+        except OSError:
+            pass
+        return pids
+
+    def measure(self, now):
+        try:
+            self.memory.append((now, sum(resident(pid) for pid in self.pids())))
+            self.files.append((now, sum(descriptors(pid) for pid in self.pids())))
+        except (FileNotFoundError, ProcessLookupError):
+            pass                # a child that ended meanwhile; ended for good is seen at the end
+
+    def end(self):
+        alive = self.process.poll() is None
+        self.process.terminate()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        return alive
+
+    def failures(self, alive):
+        """What is wrong; prints the figures."""
+        if not alive:
+            return [f"{self.name} ended by itself, status {self.process.returncode}"]
+        start, end = self.memory[0][0], self.memory[-1][0]
+        late = start + (end - start) / 5
+        memory = slope([p for p in self.memory if p[0] >= late]) * (end - start)
+        files = slope([p for p in self.files if p[0] >= late]) * (end - start)
+        print(f"# {self.name}: {self.memory[-1][1] >> 10} KiB, grew by {memory / 1024:.0f} KiB; "
+              f"{self.files[-1][1]} descriptors, grew by {files:.1f}; {len(self.memory)} measurements")
+        wrong = []
+        if memory > BOUND:
+            wrong.append(f"{self.name} grew by {memory / 1024:.0f} KiB")
+        if files >= 1:
+            wrong.append(f"{self.name} grew by {files:.1f} descriptors")
+        return wrong
+
+
+def come_and_go(stop, rate, count):
+    """Processes of some milliseconds to seconds, with memory of their own."""
+    running = []
+    while not stop.is_set():
+        code = f"a = bytearray({random.randrange(1 << 16, 1 << 22)}); import time; time.sleep({random.random() * 2:.2f})"
+        argv = ["/bin/sh", "-c", ": "] if random.random() < 0.8 else ["/usr/bin/python3", "-S", "-c", code]
+        running.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL))
+        count[0] += 1
+        running = [process for process in running if process.poll() is None]
+        stop.wait(1 / rate)
+    for process in running:
+        process.wait()
+
+
+def losses(line):
+    """Events of a ksmtop sample that are neither consumed nor counted as lost, and the lost ones."""
+    unaccounted = lost = 0
+    for path in json.loads(line)["lost"]:
+        unaccounted += abs(path["produced"] - path["consumed"] - path["lost"])
+        lost += path["lost"]
+    return unaccounted, lost
+
+
+def scrape(failed):
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/metrics", timeout=10) as answer:
+            failed[0] += answer.status != 200
+            answer.read()
+    except OSError:
+        failed[0] += 1
+
+
+def watch(seconds, rate, leak_test):
+    """The list of what is wrong."""
+    out = tempfile.TemporaryFile()
+    if leak_test:
+        watched = [Watched("a leaking process", ["/usr/bin/python3", "-c", LEAK], subprocess.DEVNULL)]
+    else:
+        watched = [Watched("ksmtop", [f"{BUILD}/ksmtop", "-b", "--json", "-d", "1", "--top", "5"], out)]
+        if os.access(f"{BUILD}/ksm-exporter", os.X_OK):
+            watched.append(Watched("ksm-exporter", [f"{BUILD}/ksm-exporter", "--interval", "2",
+                                                    "--web.listen-address", f"127.0.0.1:{PORT}"], subprocess.DEVNULL))
+    stop, count, failed = threading.Event(), [0], [0]
+    worker = threading.Thread(target=come_and_go, args=(stop, rate, count))
+    time.sleep(5)
+    worker.start()
+    start = time.monotonic()
+    while time.monotonic() - start < seconds:
+        now = time.monotonic() - start
+        for program in watched:
+            program.measure(now)
+        if len(watched) > 1:
+            scrape(failed)
+        time.sleep(1)
+    stop.set()
+    worker.join()
+    wrong = [text for program in watched for text in program.failures(program.end())]
+    print(f"# {count[0]} processes came and went in {seconds:.0f} s; {failed[0]} scrapes failed")
+    if failed[0]:
+        wrong.append(f"{failed[0]} scrapes failed")
+    out.seek(0)
+    lines = out.read().splitlines()
+    if not leak_test:
+        unaccounted, lost = losses(lines[-1])
+        print(f"# ksmtop: {len(lines)} samples, {lost} events lost")
+        if unaccounted or lost:
+            wrong.append(f"{unaccounted} events are neither consumed nor counted as lost; {lost} were lost")
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--rate", type=float, default=20)
+    parser.add_argument("--leak-test", action="store_true")
+    options = parser.parse_args()
+    wrong = watch(options.minutes * 60, options.rate, options.leak_test)
+    for text in wrong:
+        print(f"not ok - soak: {text}")
+    if not wrong:
+        print("ok - soak: nothing grew")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
