@@ -97,7 +97,7 @@ bash_completes() {
 		"$first/usr/share/bash-completion/completions" "$@" 2>&1)
 	equal "bash: $name" "$expected" "$found"
 }
-bash_completes "an option" "--reader" ksm-advise --re
+bash_completes "an option" "--reader" ksm-advise --rea
 bash_completes "the choices of an option" "auto copy direct-map" ksm-advise --reader ""
 bash_completes "a choice after =" "copy" ksm-advise --reader = c
 bash_completes "an option by its letter" "json" ksm-advise -f j
@@ -132,7 +132,7 @@ def completed(typed, expected):
     shell.expect_exact(expected)
     shell.close(force=True)
 
-for typed, expected in (("ksm-advise --re", "--reader="), ("ksm-advise --format=j", "--format=json"), ("ksm-advise -f j", "-f json"),
+for typed, expected in (("ksm-advise --rea", "--reader="), ("ksm-advise --format=j", "--format=json"), ("ksm-advise -f j", "-f json"),
                         ("ksm-run ksm-advise --sett", "--settle=")):
     try:
         completed(typed, expected)
