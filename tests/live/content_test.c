@@ -27,7 +27,6 @@
 #include "sys/sysroot.h"
 
 #define LOCK "/run/lock/ksmscope-test.lock"
-#define HUGE_BYTES (2ul << 20)		/* one huge page, where the kernel has that size */
 #define PAGES 1009			/* of made memory: less than a batch */
 #define MANY_PAGES (2 * CONTENT_BATCH + 23)
 
@@ -81,14 +80,28 @@ static char *map(size_t bytes)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* A range of HUGE_BYTES that begins where a huge page can; the caller gives `*ret_whole` back. */
+/* What a huge page has; where the kernel has none, any size does. */
+static size_t huge_bytes(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "re");
+	size_t bytes = 0;
+
+	if (file && fscanf(file, "%zu", &bytes) != 1)
+		bytes = 0;
+	if (file)
+		fclose(file);
+	return bytes ? bytes : 2 << 20;
+}
+
+/* A range of huge_bytes() that begins where a huge page can; the caller gives `*ret_whole` back. */
 static char *map_huge(char **ret_whole)
 {
-	*ret_whole = map(2 * HUGE_BYTES);
+	size_t bytes = huge_bytes();
+	*ret_whole = map(2 * bytes);
 	if (!*ret_whole)
 		return NULL;
-	char *memory = (char *)(((uintptr_t)*ret_whole + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1));
-	return madvise(memory, HUGE_BYTES, MADV_HUGEPAGE) ? NULL : memory;
+	char *memory = (char *)(((uintptr_t)*ret_whole + bytes - 1) & ~(bytes - 1));
+	return madvise(memory, bytes, MADV_HUGEPAGE) ? NULL : memory;
 }
 
 static bool frames_of(const struct test *t, pid_t pid, const char *memory, size_t pages, struct page_ref *ret)
@@ -252,7 +265,7 @@ static void own_memory(struct test *t)
 static void own_huge_page(struct test *t)
 {
 	static const char name[] = "a huge page of our own";
-	size_t pages = HUGE_BYTES / t->page_bytes;
+	size_t pages = huge_bytes() / t->page_bytes;
 	char *whole, *memory = map_huge(&whole);
 	struct looked l = looked_new(pages);
 
@@ -266,7 +279,7 @@ static void own_huge_page(struct test *t)
 		skip(t, name, "the kernel has none");
 	}
 	looked_free(&l);
-	munmap(whole, 2 * HUGE_BYTES);
+	munmap(whole, 2 * huge_bytes());
 }
 
 static void child_memory(struct test *t)
@@ -287,20 +300,20 @@ static void child_memory(struct test *t)
 static void child_huge_page(struct test *t)
 {
 	char *whole;
-	struct made made = { .memory = map_huge(&whole), .pages = HUGE_BYTES / t->page_bytes, .seed = 4 };
+	struct made made = { .memory = map_huge(&whole), .pages = huge_bytes() / t->page_bytes, .seed = 4 };
 	if (!made.memory) {
 		skip(t, "a huge page of another process", "the kernel has none");
-		munmap(whole, 2 * HUGE_BYTES);
+		munmap(whole, 2 * huge_bytes());
 		return;
 	}
 	struct child child = child_begin(t, make, &made);
-	char *copy = map(HUGE_BYTES);
+	char *copy = map(huge_bytes());
 
 	fill(t, copy, made.pages, made.seed);
 	same_as(t, "a huge page of another process", child.pid, made.memory, copy, made.pages);
 	child_end(&child);
-	munmap(copy, HUGE_BYTES);
-	munmap(whole, 2 * HUGE_BYTES);
+	munmap(copy, huge_bytes());
+	munmap(whole, 2 * huge_bytes());
 }
 
 /* What a child inherits, and the part of it that its parent has written since. */

@@ -39,8 +39,6 @@
 #define BREAKS 997		/* K */
 #define ZERO_PAGES 101
 #define SECONDS 10
-#define HUGE_BYTES (2ul << 20)
-#define HUGE_PAGES 512
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
@@ -801,13 +799,27 @@ struct region {
 	size_t step;		/* every so many-th page is one, counted from the end; 1: the last page is one */
 };
 
+/* What a huge page has; where the kernel has none, any size does. */
+static size_t huge_bytes(void)
+{
+	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", "re");
+	size_t bytes = 0;
+
+	if (file && fscanf(file, "%zu", &bytes) != 1)
+		bytes = 0;
+	if (file)
+		fclose(file);
+	return bytes ? bytes : 2 << 20;
+}
+
 static char *map_region(const struct region *r)
 {
-	char *memory = mmap(NULL, 2 * HUGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t bytes = huge_bytes();
+	char *memory = mmap(NULL, 2 * bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory == MAP_FAILED)
 		_exit(99);
-	memory = (char *)(((uintptr_t)memory + HUGE_BYTES - 1) & ~(HUGE_BYTES - 1));
-	madvise(memory, HUGE_BYTES, r->huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	memory = (char *)(((uintptr_t)memory + bytes - 1) & ~(bytes - 1));
+	madvise(memory, bytes, r->huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
 	return memory;
 }
 
@@ -815,15 +827,16 @@ static void *prepare_region(void *context)
 {
 	const struct region *r = context;
 	char *memory = map_region(r), *twins = map_pages(r->duplicates, r->page_bytes);
+	size_t pages = huge_bytes() / r->page_bytes;
 
-	for (size_t i = 0; i < HUGE_PAGES; i++)
+	for (size_t i = 0; i < pages; i++)
 		fill(memory + i * r->page_bytes, r->page_bytes, 5000 + i);
 	for (size_t i = 0; i < r->duplicates; i++) {
-		size_t page = HUGE_PAGES - r->step * (i + 1);
+		size_t page = pages - r->step * (i + 1);
 		fill(memory + page * r->page_bytes, r->page_bytes, r->same ? 7 : 9000 + i);
 		fill(twins + i * r->page_bytes, r->page_bytes, r->same ? 7 : 9000 + i);
 	}
-	madvise(memory, HUGE_BYTES, MADV_MERGEABLE);
+	madvise(memory, huge_bytes(), MADV_MERGEABLE);
 	madvise(twins, r->duplicates * r->page_bytes, MADV_MERGEABLE);
 	return memory;
 }
@@ -832,8 +845,8 @@ static void collapse(int step, void *memory, void *context)
 {
 	(void)step;
 	(void)context;
-	madvise(memory, HUGE_BYTES, MADV_HUGEPAGE);
-	madvise(memory, HUGE_BYTES, MADV_COLLAPSE);
+	madvise(memory, huge_bytes(), MADV_HUGEPAGE);
+	madvise(memory, huge_bytes(), MADV_COLLAPSE);
 }
 
 /* khugepaged is to do it. */
@@ -841,7 +854,7 @@ static void let_collapse(int step, void *memory, void *context)
 {
 	(void)step;
 	(void)context;
-	madvise(memory, HUGE_BYTES, MADV_HUGEPAGE);
+	madvise(memory, huge_bytes(), MADV_HUGEPAGE);
 }
 
 struct outcome {
