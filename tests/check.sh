@@ -59,7 +59,12 @@ add() {
 	case $2 in
 	pass) passed=$((passed + 1)) ;;
 	skip) skipped=$((skipped + 1)); echo "$1: $3" >>"$logs/skipped" ;;
-	fail) failed=$((failed + 1)); echo "$1: $3" >>"$logs/failed" ;;
+	fail)
+		failed=$((failed + 1))
+		echo "$1: $3" >>"$logs/failed"
+		# a virtual machine may not live to the summary
+		[ -z "${KSMSCOPE_PREBUILT-}" ] || printf '     failed: %s: %s\n' "$1" "${3:0:400}"
+		;;
 	esac
 }
 

@@ -117,7 +117,7 @@ judge() {
 	while IFS=$'\t' read -r _ kind test counts; do
 		[ "$kind" = test ] || continue
 		case $counts in
-		*FAILED*) not_ok "$name: $test" "$counts: $(sed -n '/^failed (logs/,/^$/p' "$log" | grep -aF "$test:" | head -n 3 | cut -c1-300 | paste -sd ';')" ;;
+		*FAILED*) not_ok "$name: $test" "$counts: $(grep -aF " failed: $test:" "$log" | head -n 3 | cut -c1-300 | paste -sd ';')" ;;
 		*) ok "$name: $test: $counts" ;;
 		esac
 	done <"$results/$name/facts"
