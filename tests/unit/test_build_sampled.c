@@ -5,6 +5,8 @@
 #include "core/mix.h"
 #include "unit.h"
 
+#include <math.h>
+
 struct made {
 	struct sample sample;
 	struct model model;
@@ -133,7 +135,12 @@ static void part_of_the_contents(void **state)
 	assert_true(crossing->low <= 8000 && 8000 <= crossing->high);
 	assert_true(crossing->low < crossing->frames && crossing->frames < crossing->high);
 	assert_int_equal(made.model.granularity_levels, 0);
-	assert_int_equal(made.model.sharing_count, 0);
+	assert_int_equal(made.model.sharing_count, 3);	/* each two processes hold 4000 contents in common */
+	for (size_t i = 0; i < 3; i++) {
+		const struct sharing *pair = &made.model.sharing[i];
+		assert_true(pair->low < pair->frames && pair->frames < pair->high);
+		assert_true(fabs((double)pair->frames - 4000) < 4 * sqrt(4000 * 7));
+	}
 	end(&made);
 }
 

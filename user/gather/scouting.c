@@ -19,7 +19,6 @@ struct scouting {
 	struct walk *walk;
 	struct places *places;
 	struct scout scout;
-	struct sample areas;		/* of the present task, for a moment */
 	uint64_t stride, skip, random;
 	struct page_ref refs[CHUNK_PAGES];
 	size_t pending;
@@ -83,27 +82,38 @@ static int scout_run(struct scouting *s, const struct pagemap *map, const struct
 	return rc;
 }
 
-static int scout_task(struct scouting *s, const struct task *task, struct error *err)
+static int scout_areas(struct scouting *s, const struct task *task, struct pagemap *map, struct error *err)
 {
+	const struct sample *sample = s->walk->sample;
+	int rc = 0;
+
+	for (size_t a = task->first_area; !rc && a < task->first_area + task->areas; a++) {
+		const struct area *area = &sample->areas[a];
+		uint64_t address = area->start, end;
+		while (!rc && area->class == AREA_CANDIDATE && pagemap_next_run(map, &address, area->end, &end)) {
+			rc = scout_run(s, map, task, address, end, err);
+			address = end;
+		}
+	}
+	return rc;
+}
+
+/* The areas stay for the walk where it follows at once; a paced one reads them anew when it comes to the task. */
+static int scout_task(struct scouting *s, uint32_t index, struct error *err)
+{
+	struct walk *w = s->walk;
+	struct task *task = &w->sample->tasks[index];
+	size_t names_length = w->sample->names_length;
 	struct pagemap map;
 	int rc = 0;
 
-	sample_init(&s->areas);
-	s->areas.machine = s->walk->sample->machine;
-	if (proc_areas(s->walk->root, task->pid, 0, &s->areas) == KNOWN &&
-	    pagemap_open(&map, s->walk->root, task->pid, s->areas.machine.page_bytes) == KNOWN) {
-		for (size_t a = 0; !rc && a < s->areas.areas_count; a++) {
-			const struct area *area = &s->areas.areas[a];
-			uint64_t address = area->start, end;
-			while (!rc && area->class == AREA_CANDIDATE &&
-			       pagemap_next_run(&map, &address, area->end, &end)) {
-				rc = scout_run(s, &map, task, address, end, err);
-				address = end;
-			}
-		}
+	if (walk_areas(w, task, index) == KNOWN &&
+	    pagemap_open(&map, w->root, task->pid, w->sample->machine.page_bytes) == KNOWN) {
+		rc = scout_areas(s, task, &map, err);
 		pagemap_close(&map);
 	}
-	sample_free(&s->areas);
+	if (!w->areas_read)
+		walk_forget_areas(w, task, names_length);
 	return rc ? rc : scout_pending(s, task, err);
 }
 
@@ -116,13 +126,15 @@ int scouting_frequent(struct walk *w, struct places *places, double max_share, u
 	*ret_count = 0;
 	if (!rc) {
 		s->walk = w;
+		w->areas_read = !w->only_candidates && !(w->pace.budget.cpu > 0) &&
+				!(w->pace.budget.bytes_per_second > 0);
 		s->places = places;
 		s->stride = w->expected / SCOUTED_PAGES + 1;
 		scout_init(&s->scout, mix64(~s->random));
 		s->skip = next_skip(s);
 	}
 	for (size_t i = 0; !rc && i < w->sample->tasks_count; i++)
-		rc = scout_task(s, &w->sample->tasks[i], err);
+		rc = scout_task(s, i, err);
 	if (!rc)
 		*ret_count = scout_frequent(&s->scout, ret, max, max_share);
 	free(s);

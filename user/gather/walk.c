@@ -140,11 +140,13 @@ static int walk_area(struct walk *w, struct pagemap *map, struct task *task, str
 	int rc = 0;
 
 	area->present_pages = 0;
+	map->dense = true;
 	if (w->sink->area_begin)
 		w->sink->area_begin(w->context, area);
 	while (!rc && pagemap_next_run(map, &address, area->end, &end)) {
 		for (size_t count; !rc && address < end; address += count * map->page_bytes) {
 			rc = walk_chunk(w, map, task, area, address, end, &count, err);
+			map->dense = w->chunk.present >= count / 2;
 			if (!rc && !count) {
 				if (task->contents == NOT_READ && area->class == AREA_CANDIDATE)
 					walk_note_task(w, task, GONE);
@@ -171,8 +173,15 @@ static bool is_wanted(const struct walk *w, const struct area *area)
 	return has_page_map(area) && (area->class == AREA_CANDIDATE || !w->only_candidates);
 }
 
-/* A look that goes on for ever has no use for the mappings of those who were looked at. */
-static void forget_areas(struct walk *w, struct task *task, size_t names_length)
+enum known walk_areas(struct walk *w, struct task *task, uint32_t index)
+{
+	task->first_area = w->sample->areas_count;
+	enum known known = proc_areas(w->root, task->pid, index, w->sample);
+	task->areas = w->sample->areas_count - task->first_area;
+	return known;
+}
+
+void walk_forget_areas(struct walk *w, struct task *task, size_t names_length)
 {
 	w->sample->areas_count = task->first_area;
 	w->sample->names_length = names_length;
@@ -182,9 +191,7 @@ static void forget_areas(struct walk *w, struct task *task, size_t names_length)
 static int walk_task(struct walk *w, struct task *task, uint32_t index, struct error *err)
 {
 	struct pagemap map;
-	task->first_area = w->sample->areas_count;
-	enum known known = proc_areas(w->root, task->pid, index, w->sample);
-	task->areas = w->sample->areas_count - task->first_area;
+	enum known known = w->areas_read && task->areas ? KNOWN : walk_areas(w, task, index);
 	if (known == KNOWN)
 		known = pagemap_open(&map, w->root, task->pid, w->sample->machine.page_bytes);
 	if (known != KNOWN) {
@@ -210,7 +217,7 @@ int walk_tasks(struct walk *w, size_t first_task, const struct walk_sink *sink, 
 		size_t names_length = w->sample->names_length;
 		rc = walk_task(w, &w->sample->tasks[i], i, err);
 		if (w->only_candidates)
-			forget_areas(w, &w->sample->tasks[i], names_length);
+			walk_forget_areas(w, &w->sample->tasks[i], names_length);
 	}
 	pfn_index_free(&w->refused);
 	return rc;

@@ -36,6 +36,7 @@ struct walk {
 	struct pace pace;
 	int kpageflags;			/* negative: -errno */
 	uint64_t huge_pages;		/* base pages in a huge page */
+	bool areas_read;		/* by the scouting, a moment ago */
 	bool only_candidates;		/* leave out mappings that KSM refuses, and forget each task's areas */
 	struct pfn_index refused;	/* frames of mappings that KSM refuses, to count each once */
 	uint64_t done, expected;
@@ -73,6 +74,11 @@ void walk_begin(struct walk *ret, struct sample *sample, const struct sysroot *r
  */
 int walk_tasks(struct walk *walk, size_t first_task, const struct walk_sink *sink, void *context, struct error *err);
 void walk_end(struct walk *walk);
+
+/* The areas of the task behind those that the sample has. KNOWN, GONE or DENIED. */
+enum known walk_areas(struct walk *walk, struct task *task, uint32_t index);
+/* Take them away again: a sweep has no use for the mappings of those who were looked at. */
+void walk_forget_areas(struct walk *walk, struct task *task, size_t names_length);
 
 /* `pages` more were read: progress, the pace, and whether the user wants to stop. */
 int walk_step(struct walk *walk, uint64_t pages, struct error *err);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "core/sort.h"
 
 /* PAGEMAP_SCAN of 6.7 (52526ca7fdb9), which Debian 12's headers do not have. */
 struct scan_region {
@@ -50,7 +51,9 @@ bool pagemap_next_run(struct pagemap *map, uint64_t *address, uint64_t end, uint
 	if (*address >= end)
 		return false;
 	*ret_end = end;
-	if (!map->can_scan || end - *address < SCAN_WORTH_PAGES * map->page_bytes)
+	if (map->dense && end - *address > SCAN_WORTH_PAGES * map->page_bytes)
+		*ret_end = *address + SCAN_WORTH_PAGES * map->page_bytes;
+	if (map->dense || !map->can_scan || end - *address < SCAN_WORTH_PAGES * map->page_bytes)
 		return true;
 	struct scan_region region;
 	struct scan_argument argument = {
@@ -129,12 +132,8 @@ int kpageflags_open(const struct sysroot *root)
 	return sysroot_openf(root, "proc/kpageflags");
 }
 
-static int by_pfn(const void *a, const void *b, void *context)
-{
-	const uint64_t *pfns = context;
-	uint64_t x = pfns[*(const uint32_t *)a], y = pfns[*(const uint32_t *)b];
-	return x < y ? -1 : x > y;
-}
+/* Frame numbers have at most 40 bits (52 of an address): an index fits below them. */
+#define INDEX_BITS 24
 
 /* Read one run of frames [first, last] and deal the flags out to order[0 … count). */
 static void read_run(int fd, const uint64_t *pfns, const uint32_t *order, size_t count, uint64_t *ret_flags)
@@ -151,11 +150,14 @@ static void read_run(int fd, const uint64_t *pfns, const uint32_t *order, size_t
 int kpageflags_read(int fd, const uint64_t *pfns, uint64_t *ret_flags, size_t count)
 {
 	scoped_free uint32_t *order = malloc((count + 1) * sizeof(*order));
-	if (!order)
+	scoped_free uint64_t *sorted = malloc((count + 1) * sizeof(*sorted));
+	if (!order || !sorted || count >> INDEX_BITS)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		order[i] = i;
-	qsort_r(order, count, sizeof(*order), by_pfn, (void *)pfns);
+		sorted[i] = pfns[i] << INDEX_BITS | i;
+	sort_u64(sorted, count);
+	for (size_t i = 0; i < count; i++)
+		order[i] = sorted[i] & ((1u << INDEX_BITS) - 1);
 	for (size_t i = 0, next; i < count; i = next) {
 		uint64_t first = pfns[order[i]];
 		for (next = i + 1; next < count; next++)

@@ -35,6 +35,7 @@ struct pagemap {
 	int pagemap;		/* /proc/PID/pagemap */
 	uint64_t page_bytes;
 	bool can_scan;		/* PAGEMAP_SCAN (6.7): holes are skipped without reading them */
+	bool dense;		/* set by the caller: no holes are expected next, so the scan, a walk of its own, is saved */
 };
 
 /* KNOWN, GONE or DENIED. */

@@ -186,9 +186,14 @@ static void walk_all(struct walk *w, enum sketch_stratum stratum, take_group tak
 	struct content_run run = { 0 };
 
 	w->take = take;
-	while (sketch_order_next(&w->order, &run))
-		if (sketch_order_slot(&w->order, run.begin)->stratum == stratum)
-			walk_content(w, &run);
+	/* strata stand one after the other, so that each is walked alone */
+	if (stratum != SKETCH_LIGHT)
+		run = sketch_order_before(&w->order, stratum);
+	while (sketch_order_next(&w->order, &run)) {
+		if (sketch_order_slot(&w->order, run.begin)->stratum != stratum)
+			break;
+		walk_content(w, &run);
+	}
 	gathered_end(&w->total, take, TOTAL_MEASURES);
 	for (uint32_t class = 0; class <= w->classes_count; class++)
 		gathered_end(&w->classes[class].gathered, take, CLASS_MEASURES);

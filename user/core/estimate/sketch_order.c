@@ -65,6 +65,21 @@ static bool same_group(const struct sketch_slot *a, const struct sketch_slot *b)
 	return a->place == b->place && a->stratum == b->stratum;
 }
 
+/* Groups are numbered on, and no group of one stratum has the number of one in another. */
+struct content_run sketch_order_before(const struct sketch_order *o, enum sketch_stratum stratum)
+{
+	uint32_t low = 0, high = o->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (sketch_order_slot(o, middle)->stratum < stratum)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (struct content_run){ .end = low, .group = low };
+}
+
 bool sketch_order_next(const struct sketch_order *o, struct content_run *run)
 {
 	uint32_t begin = run->end;

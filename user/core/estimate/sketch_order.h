@@ -35,6 +35,9 @@ void sketch_order_free(struct sketch_order *order);
 /* The next content; a run of zeros before the first. False at the end. */
 bool sketch_order_next(const struct sketch_order *order, struct content_run *run);
 
+/* Where sketch_order_next() begins with the first content of a stratum. */
+struct content_run sketch_order_before(const struct sketch_order *order, enum sketch_stratum stratum);
+
 uint32_t sketch_order_class_of(const struct sketch_order *order, uint32_t owner);
 uint32_t sketch_order_domain_of(const struct sketch_order *order, uint32_t owner);
 
