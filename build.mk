@@ -149,6 +149,7 @@ bench-run: deps-install
 	$(MAKE) --no-print-directory programs tests
 	$(BUILD)/tests/bench_content
 	$(BUILD)/tests/bench_probe
+	$(BUILD)/tests/bench_sweep
 	tests/bench/bench_ksmtop.sh $(BUILD)
 	tests/bench/bench_huge.sh $(BUILD)
 
