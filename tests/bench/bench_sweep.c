@@ -56,6 +56,7 @@ static _Noreturn void hold_memory(size_t bytes, int ready)
 	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "bench-memory");
 	if (memory == MAP_FAILED)
 		_exit(1);
 	madvise(memory, bytes / 2, MADV_NOHUGEPAGE);
