@@ -469,11 +469,18 @@ static void test_few_groups_make_the_variance(void **state)
 	double x[100], y[100] = { 0 };
 
 	for (int i = 0; i < 100; i++)
-		x[i] = 1;
-	y[0] = y[1] = 1;
+		x[i] = y[i] = 1;
+	y[0] = 2;
+	y[1] = 0;
 	struct regression r = fitted(x, y, 100, &of);
 	struct part part = regression_part(&r, 0, &of);
 	assert_true(part.freedom > 2 && part.freedom < 6);
+	/* a count, as of two groups of one size off to one side, has its own interval: no wider quantile beside it */
+	memset(y, 0, sizeof(y));
+	y[0] = y[1] = 1;
+	r = fitted(x, y, 100, &of);
+	part = regression_part(&r, 0, &of);
+	assert_true(part.freedom > 60 && part.skew > 0);
 	for (int i = 0; i < 100; i++)
 		y[i] = i % 2;
 	r = fitted(x, y, 100, &of);

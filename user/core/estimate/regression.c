@@ -124,13 +124,20 @@ static void reckon_missing(struct part *part, const struct regression *r, double
 
 /*
  * Degrees of freedom of the variance: where few groups make most of it, their
- * number counts and not that of all (Satterthwaite, 1946).
+ * number counts and not that of all (Satterthwaite, 1946). But where these are
+ * off the line by the same, to one side, the variance is that of their number,
+ * as of a Poisson count: for that the interval's middle moves (`skew`), and a
+ * wider quantile would reckon with it twice. With residuals of one size
+ * Σe⁴ Σe² = (Σe³)²; what Σe⁴ has beyond that is their difference in size.
  */
 static double freedom_of(const struct regression *r, const struct regression_line *line)
 {
 	double n = (double)r->groups, left = n - 1 - (line->level != 0);
-	double spread = line->squares > 0 ? line->fourths / (line->squares * line->squares) - 1 / n : 0;
+	double squares = line->squares;
+	double spread = squares > 0 ? line->fourths / (squares * squares) - 1 / n : 0;
+	double counted = squares > 0 ? line->cubes * line->cubes / (squares * squares * squares) : 0;
 
+	spread -= fmin(counted, spread);
 	return spread > 0 ? fmin(left, 2 / spread) : left;
 }
 
