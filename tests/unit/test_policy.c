@@ -49,6 +49,8 @@ static void pass(struct made *m, double seconds)
 		return;
 	double batch = (double)m->knob[KNOB_PAGES_TO_SCAN];
 	double period = (double)m->knob[KNOB_SLEEP_MILLISECS] / 1e3 + batch * PAGE_CPU_NS / 1e9;
+	if (period <= 0)
+		return;
 	double pages = batch * seconds / period;
 	int64_t all = m->anon / PAGE;
 	m->scanned += pages;

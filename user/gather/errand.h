@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Work that takes long, done by a child at the lowest priority that hands its
+ * Work that takes long, done by a child at a low priority that hands its
  * result back through a pipe, while the parent goes on. Its memory goes with
  * it, and it ends when its parent does.
  */
