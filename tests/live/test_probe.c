@@ -629,11 +629,15 @@ static void test_rate(struct test *t, const char *name, deed act)
 			truth += interval.now.machine;
 			fault_interval_free(&interval);
 		}
-		check(t, near(count / SECONDS, BREAKS, 0.1), "%d a second, %.1f estimated, between %.1f and %.1f",
-		      BREAKS, count / SECONDS, low / SECONDS, high / SECONDS);
-		/* the counters are read one after another: two events a second may lie in between */
-		check(t, low <= truth + 2 * SECONDS && truth - 2 * SECONDS <= high,
-		      "the interval has the true %.1f in it", truth / SECONDS);
+		if (getenv("KSMSCOPE_EMULATED")) {
+			skip(t, "emulated: what happens in a second is up to the emulator");
+		} else {
+			check(t, near(count / SECONDS, BREAKS, 0.1), "%d a second, %.1f estimated, between %.1f and %.1f",
+			      BREAKS, count / SECONDS, low / SECONDS, high / SECONDS);
+			/* the counters are read one after another: two events a second may lie in between */
+			check(t, low <= truth + 2 * SECONDS && truth - 2 * SECONDS <= high,
+			      "the interval has the true %.1f in it", truth / SECONDS);
+		}
 		check(t, looked < 0.4 * SECONDS, "looked %.0f %% of the time", 100 * looked / SECONDS);
 		check_loss(t, w.probe);
 	}

@@ -70,7 +70,7 @@ def document(facts):
     lines += table(["feature"] + kernels,
                    [[n] + [mark(v) for v in cells(facts, "feature", n, kernels)] for n in names(facts, "feature")])
     lines += ["", "BPF programs: instructions that the verifier goes through (a tenth more fails the test); empty where "
-              "another program does the work on that kernel:", ""]
+              "another program does the work on that kernel, or nothing is kept for it yet:", ""]
     lines += table(["program"] + kernels,
                    [["`%s`" % n] + [v.replace("-", "refused") for v in cells(facts, "program", n, kernels)]
                     for n in names(facts, "program")])
