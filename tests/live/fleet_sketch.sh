@@ -61,6 +61,14 @@ grep -q 'saved by being together .* (exact)' "$work/out" && ok "as text" || not_
 sketch copy key "$two" --label vm-two --domain shop --contents 1000000 --reader copy
 equal "both readers give the same sketch" "" "$(diff <(grep -v '^time\|^checksum' "$work/two") <(grep -v '^time\|^checksum' "$work/copy") | head -n 3)"
 
+# ---- what leaves is what went through the fleet's key twice: the page's hash, and SipHash over it
+
+start "$tools/fleet_page" "$work/key" >"$work/page"
+wait_for 10 grep -q '^ready' "$work/page"
+read -r _ page_pid page_hash <"$work/page"
+sketch page.sketch key "$page_pid" --label page
+equal "a known page is in it under the hash that the key makes of it" 1 "$(grep -c "^$page_hash 1\$" "$work/page.sketch")"
+
 # ---- a sample: each key is another one
 
 covered=0 width=0

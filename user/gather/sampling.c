@@ -331,7 +331,7 @@ int sampling_look(struct sampling **ret, struct sample *s, const struct sysroot 
 	if (!l)
 		return rc;
 	l->options = *options;
-	if (!rc)
+	if (!rc && !options->fleet)		/* a fleet's hosts choose by the same places */
 		rc = content_random(&l->past.phase, err);
 	if (!rc && options->settle_seconds > 0)
 		rc = make_ages(l, &l->options, err);

@@ -11,7 +11,8 @@
 #include "core/estimate/sampled.h"
 #include "core/record/parts.h"
 
-_Static_assert(sizeof(void *) != 8 || (sizeof(struct sketch_slot) == 28 && sizeof(struct sampled_task) == 32),
+_Static_assert(sizeof(void *) != 8 || (sizeof(struct sketch_slot) == 28 &&
+				       sizeof(struct sampled) - sizeof(struct sketch) == 88 && sizeof(struct sketch) == 32888 && sizeof(struct sampled_task) == 32),
 	       "what was added to them has to be recorded");
 
 static uint64_t bits_set(const struct distinct *d, unsigned int level)
@@ -167,6 +168,7 @@ int code_sampled(struct codec *c, struct sample *sample)
 				     &s->hashed };
 	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
 		*counts[i] = code_u64(c, *counts[i]);
+	s->told = code_bool(c, s->told);
 	s->followed = code_below(c, s->followed, UINT32_MAX);
 	for (size_t i = 0; i < sample->tasks_count; i++)
 		code_task(c, &s->tasks[i]);
