@@ -21,6 +21,7 @@
 #include "sys/clear_refs.h"
 #include "sys/proc.h"
 #include "sys/referenced.h"
+#include "sys/task_clock.h"
 
 #define SHORTEST_SECONDS 3e-4
 #define LONGEST_SHARE (1.0 / 16)
@@ -32,7 +33,7 @@ struct watched {
 	uint32_t task;			/* index into sample.tasks */
 	pid_t pid;
 	int clear;			/* /proc/PID/clear_refs; negative: not watched (any more) */
-	clockid_t clock;		/* its processor time */
+	struct task_clock clock;	/* its processor time */
 	size_t first, count;		/* of the regions */
 	double begun, cleared;		/* that clock, at first and when its bits were cleared */
 };
@@ -73,20 +74,22 @@ static void give_up(struct watch *w, struct watched *t, enum known known, const 
 {
 	w->facts->tasks[t->task].known = known;
 	w->facts->tasks[t->task].why = why;
-	if (t->clear >= 0)
+	if (t->clear >= 0) {
 		close(t->clear);
+		task_clock_close(&t->clock);
+	}
 	t->clear = -1;
 }
 
 static void clear_one(struct watch *w, struct watched *t)
 {
-	double before = clock_seconds(t->clock);
+	double before = task_clock_seconds(&t->clock);
 	enum known known = clear_refs(t->clear, w->flush);
 
 	if (known != KNOWN)
 		give_up(w, t, known, known == GONE ? "it ended while we looked" : "its accessed bits may not be cleared");
 	else	/* translations are flushed at the end, bits are cleared all along */
-		t->cleared = w->flush ? clock_seconds(t->clock) : (before + clock_seconds(t->clock)) / 2;
+		t->cleared = w->flush ? task_clock_seconds(&t->clock) : (before + task_clock_seconds(&t->clock)) / 2;
 }
 
 static void note(struct heat_hits *hits, uint8_t state, size_t bin)
@@ -121,9 +124,9 @@ static int look_by_page(struct watch *w, const struct watched *t, struct error *
 static int look_at(struct watch *w, struct watched *t, struct error *err)
 {
 	struct heat_looks *looks = &w->facts->tasks[t->task].looks;
-	double before = clock_seconds(t->clock);
+	double before = task_clock_seconds(&t->clock);
 	int rc = look_by_page(w, t, err);
-	double after = clock_seconds(t->clock), exposure = (before + after) / 2 - t->cleared;
+	double after = task_clock_seconds(&t->clock), exposure = (before + after) / 2 - t->cleared;
 	size_t bin = after > 0 ? heat_bin(exposure) : HEAT_BINS;
 
 	if (after > 0)
@@ -191,10 +194,10 @@ static void watch_task(struct watch *w, const struct sysroot *root, const struct
 		give_up(w, t, ABSENT, "its guest's accesses are not in its own page tables");
 	else if ((t->clear = clear_refs_open(root, r->pid)) < 0)
 		give_up(w, t, known_of_errno(-t->clear), "its accessed bits may not be cleared");
-	else if (clock_getcpuclockid(r->pid, &t->clock))
+	else if (!task_clock_open(&t->clock, root, r->pid))
 		give_up(w, t, GONE, "it ended before we looked");
 	else
-		t->begun = clock_seconds(t->clock);
+		t->begun = task_clock_seconds(&t->clock);
 }
 
 static int watch_begin(struct watch *w, struct sample *s, const struct sysroot *root, const struct region *regions,
@@ -219,8 +222,10 @@ static int watch_begin(struct watch *w, struct sample *s, const struct sysroot *
 static void watch_end(struct watch *w)
 {
 	for (size_t i = 0; i < w->tasks_count; i++)
-		if (w->tasks[i].clear >= 0)
+		if (w->tasks[i].clear >= 0) {
 			close(w->tasks[i].clear);
+			task_clock_close(&w->tasks[i].clock);
+		}
 	heat_close(w->probe);
 	free(w->tasks);
 	free(w->addresses);

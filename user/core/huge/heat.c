@@ -9,7 +9,8 @@
 /* Rates below and above are out of reach of any looks. */
 #define LOWEST_RATE 1e-4
 #define HIGHEST_RATE 1e8
-#define BISECTIONS 60
+#define BISECTIONS 40
+#define GRID 60
 /* Half the 95 % quantile of χ² with one degree of freedom. */
 #define WILKS_DROP 1.9207
 
@@ -27,6 +28,7 @@ size_t heat_bin(double exposure)
 	return bin < 0 ? 0 : bin < HEAT_BINS - 1 ? (size_t)bin : HEAT_BINS - 1;
 }
 
+/* A look finds the page accessed with probability (1 − ε)(1 − exp(−λx)). */
 static double log_likelihood(const struct heat_looks *looks, const struct heat_hits *hits, double rate)
 {
 	double sum = 0;
@@ -34,37 +36,33 @@ static double log_likelihood(const struct heat_looks *looks, const struct heat_h
 		if (!looks->count[b])
 			continue;
 		double x = looks->seconds[b] / looks->count[b], h = hits->hits[b];
-		sum -= rate * x * (looks->count[b] - h);
-		if (h)
-			sum += h * log(-expm1(-rate * x));
+		double hit = -expm1(-rate * x) * (1 - HEAT_DEAD_LOOKS);
+		sum += (looks->count[b] - h) * log1p(-hit) + (h ? h * log(hit) : 0);
 	}
 	return sum;
 }
 
-/* Its derivative: falls as the rate grows. */
-static double score(const struct heat_looks *looks, const struct heat_hits *hits, double rate)
-{
-	double sum = 0;
-	for (size_t b = 0; b < HEAT_BINS; b++) {
-		if (!looks->count[b])
-			continue;
-		double x = looks->seconds[b] / looks->count[b], h = hits->hits[b];
-		sum += h * x / expm1(rate * x) - (looks->count[b] - h) * x;
-	}
-	return sum;
-}
-
+/* With dead looks in it the likelihood may have more than one top: the highest of a grid, then its surroundings. */
 static double most_likely(const struct heat_looks *looks, const struct heat_hits *hits)
 {
-	double low = log(LOWEST_RATE), high = log(HIGHEST_RATE);
-	for (int i = 0; i < BISECTIONS; i++) {
-		double middle = (low + high) / 2;
-		if (score(looks, hits, exp(middle)) > 0)
-			low = middle;
-		else
-			high = middle;
+	double low = log(LOWEST_RATE), step = (log(HIGHEST_RATE) - low) / GRID, best = low, most = -INFINITY;
+
+	for (int i = 0; i <= GRID; i++) {
+		double here = log_likelihood(looks, hits, exp(low + i * step));
+		if (here > most) {
+			most = here;
+			best = low + i * step;
+		}
 	}
-	return exp(low);
+	double from = best - step, to = best + step;
+	for (int i = 0; i < BISECTIONS; i++) {
+		double a = from + (to - from) / 3, b = to - (to - from) / 3;
+		if (log_likelihood(looks, hits, exp(a)) < log_likelihood(looks, hits, exp(b)))
+			from = a;
+		else
+			to = b;
+	}
+	return exp((from + to) / 2);
 }
 
 /* Between `inside`, which is likely enough, and `outside`, which is not: the border. */
@@ -82,17 +80,16 @@ static double border(const struct heat_looks *looks, const struct heat_hits *hit
 	return exp(in);
 }
 
+/* Without a hit the likelihood is greatest at no rate at all; where it does not fall to the end, nothing bounds it. */
 static void fill_rate(struct heat *ret, const struct heat_looks *looks, const struct heat_hits *hits)
 {
-	/* h = 0: the likelihood is greatest at no rate at all; h = n: at an infinite one; both are 1 there */
-	bool none = !ret->hits, all = ret->hits == ret->looks;
-	double rate = none ? LOWEST_RATE : all ? HIGHEST_RATE : most_likely(looks, hits);
-	double least = (none || all ? 0 : log_likelihood(looks, hits, rate)) - WILKS_DROP;
+	double rate = ret->hits ? most_likely(looks, hits) : LOWEST_RATE;
+	double least = (ret->hits ? log_likelihood(looks, hits, rate) : 0) - WILKS_DROP;
 
-	ret->saturated = all;
-	ret->low = none ? 0 : border(looks, hits, least, rate, LOWEST_RATE);
-	ret->high = all ? INFINITY : border(looks, hits, least, rate, HIGHEST_RATE);
-	ret->per_second = none ? 0 : all ? ret->low : rate;
+	ret->saturated = ret->hits && log_likelihood(looks, hits, HIGHEST_RATE) >= least;
+	ret->low = ret->hits ? border(looks, hits, least, rate, LOWEST_RATE) : 0;
+	ret->high = ret->saturated ? INFINITY : border(looks, hits, least, rate, HIGHEST_RATE);
+	ret->per_second = ret->saturated ? ret->low : ret->hits ? rate : 0;
 }
 
 struct heat heat_estimate(const struct heat_looks *looks, const struct heat_hits *hits)

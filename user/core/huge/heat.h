@@ -4,12 +4,15 @@
  *
  * Accesses are taken for a Poisson process of rate λ per second of the
  * target's own processor time: a look with exposure x finds the page accessed
- * with probability 1 − exp(−λx). With n looks of one exposure, h of which find
- * it accessed, the most likely λ is −ln(1 − h/n)/x; with several exposures it
- * is the root of Σ_hit x/(exp(λx) − 1) = Σ_miss x. The interval holds the λ
- * whose log-likelihood is within 1.92 of that (Wilks 1938: χ² with one degree
- * of freedom, 95 %). Time in which the target does not run tells nothing,
- * hence processor time; short exposures tell fast pages apart, long ones slow.
+ * with probability (1 − ε)(1 − exp(−λx)). ε is the share of looks in which the
+ * target did not run for most of the exposure although its clock says so: its
+ * processor may be a virtual one, which the host stops; without it one such
+ * look in a hundred would make a hot page lukewarm. λ is the most likely rate;
+ * with n looks of one exposure and h hits it is −ln(1 − h/(n(1 − ε)))/x. The
+ * interval holds the λ whose log-likelihood is within 1.92 of the greatest
+ * (Wilks 1938: χ² with one degree of freedom, 95 %). Time in which the target
+ * does not run tells nothing, hence processor time; short exposures tell fast
+ * pages apart, long ones slow.
  *
  * It does not know accesses that set no bit: those of a guest by its own page
  * tables (KVM), of the kernel by its direct map, and of translations that
@@ -31,6 +34,9 @@ enum heat_source {
 
 /* "none", "page-tables", "damon", "referenced". */
 const char *heat_source_name(enum heat_source source);
+
+/* ε; seen: 2 looks of 110 on a loaded virtual machine. */
+#define HEAT_DEAD_LOOKS 0.02
 
 /* Looks are gathered by exposure, four bins to a factor of ten, from 10 µs on. */
 #define HEAT_BINS 32
