@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# check: once
 #
-# ksm-exporter under load and under attack (exporter_load.py). It changes no setting, so it takes no lock.
+# ksm-exporter under load and under attack (live/exporter_load.py). It changes no setting and takes no lock, so it is
+# none of the live tests, which are held to the settings that they leave.
 #
 #   KSMSCOPE_LOAD_ROUNDS  ten seconds each of 100 scrapes a second (6), and as long without
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/lib.sh"
 [ "$(id -u)" -eq 0 ] || skip_rest "needs root"
 [ -d "$ksm" ] || skip_rest "this kernel has no KSM"
 
