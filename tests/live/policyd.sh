@@ -60,7 +60,7 @@ launch_policyd --format json
 wait_for 20 says 'would opt in' || not_ok "dry run: says whom it would opt in" "$(tail -n 5 "$work/log")"
 equal "dry run: nobody is opted in" 0 $(($(ranges_of "$first") + $(ranges_of "$second")))
 equal "dry run: the settings are as before" "" "$(diff "$work/settings" <(settings))"
-says '^<6>would set run 0 → 1: sweep' && ok "dry run: says what it would do" || not_ok "dry run" "$(head -n 5 "$work/log")"
+says '^<6>would opt in process' && ok "dry run: lines with a priority" || not_ok "dry run: lines with a priority" "$(head -n 5 "$work/log")"
 out=$(policyd 2>&1)
 equal "a second instance: status" 1 $?
 grep -q 'another ksm-policyd runs' <<<"$out" && ok "a second instance is told" || not_ok "a second instance" "$out"
