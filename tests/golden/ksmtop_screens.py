@@ -46,7 +46,7 @@ def at_the_end(width, height, **options):
 def screens():
     pages = [("80x24", 80, 24, ""), ("200x60", 200, 60, ""), ("tree", 100, 40, "t"), ("users", 100, 30, "tt"),
              ("guests", 100, 30, "ttt"), ("help", 100, 30, "?"), ("missing", 100, 30, "m"),
-             ("machine", 120, 96, "e"),
+             ("machine", 120, 104, "e"),
              ("sort", 100, 30, "s"), ("detail", 100, 30, "\r"), ("filter", 80, 24, "fguni\r"),
              ("40x12", 40, 12, ""), ("20x5", 20, 5, ""),
              ("many", 100, 30, "t"), ("old", 100, 30, ""), ("denied", 100, 30, ""), ("old-missing", 100, 30, "m")]
