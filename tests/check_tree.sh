@@ -73,6 +73,12 @@ PYTHON
 
 # ---- what the documents list is what the code has ----
 
+# [`name`](../tests/file): the test is in the file.
+none "docs/security.md names tests that there are" "$(grep -oE '\[`[^`]+`\]\(\.\./tests/[^)]+\)' docs/security.md |
+	sed -E 's/^\[`([^`]+)`\]\(\.\.\/(.*)\)$/\2\t\1/' | while IFS=$'\t' read -r file name; do
+		grep -qF -- "$name" "$file" || echo "$file: $name"; done)"
+at_least "docs/security.md: tests" "$(grep -oE '\]\(\.\./tests/' docs/security.md | wc -l)" 30
+
 tests/vm/kept.py && ok "docs/kernels.md is made of tests/vm/measured.tsv" ||
 	not_ok "docs/kernels.md is made of tests/vm/measured.tsv" "tests/vm/check_vm.sh --keep"
 
