@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "core/huge/frontier.h"
 #include "core/judge/build.h"
 #include "core/judge/plan.h"
 
@@ -169,9 +170,104 @@ static void test_nothing_worth_it(void **state)
 	sample_free(&s);
 }
 
+/* Regions of eight pages in the first process: at the start of its mapping, behind that, and after a gap. */
+static struct plan huge_plan(struct sample *s, enum huge_pages what, double slowdown, bool opted_in)
+{
+	static const uint64_t addresses[] = { 0x10000, 0x18000, 0x30000 };
+	static const uint32_t order[] = { 1, 0, 2 };
+	static const struct frontier_point points[] = { { 0, 0, 0 }, { 1, 100, 0.001 }, { 2, 150, 0.02 }, { 3, 160, 0.5 } };
+	struct region regions[3];
+	struct huge huge = { .regions = regions, .count = 3, .region_bytes = 8 * 4096, .order = (uint32_t *)order,
+			     .worth = 3, .frontier = (struct frontier_point *)points, .knee = 1,
+			     .knee_kind = KNEE_CHORD, .calibrated = true };
+	const struct plan_options o = { .ksmd_cpu = 0.5, .huge_pages = what, .max_slowdown = slowdown };
+	struct model m;
+	struct plan plan;
+
+	two_uids(s);
+	for (int i = 0; i < 3; i++)
+		regions[i] = (struct region){ .pid = 10, .address = addresses[i], .pages = 8, .duplicates = 4 };
+	if (opted_in)
+		s->areas[0].flags |= AREA_MERGEABLE;
+	assert_int_equal(model_build(&m, s), 0);
+	m.huge = &huge;
+	assert_int_equal(plan_make(&plan, s, &m, &o), 0);
+	m.huge = NULL;
+	model_free(&m);
+	return plan;
+}
+
+/* The n-th change of a kind in process 10 is of this range; there is none behind the last. */
+static void has_range(const struct plan *p, enum change_kind kind, size_t n, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		if (p->changes[i].kind != kind || p->changes[i].pid != 10 || n--)
+			continue;
+		assert_int_equal(p->changes[i].start, start);
+		assert_int_equal(p->changes[i].end, end);
+		return;
+	}
+	assert_int_equal(end, 0);
+}
+
+static void test_huge_pages(void **state)
+{
+	struct sample s;
+	(void)state;
+	struct plan p = huge_plan(&s, HUGE_PAGES_KNEE, 0, false);
+	has_range(&p, CHANGE_BREAK, 0, 0x18000, 0x20000);
+	has_range(&p, CHANGE_BREAK, 1, 0, 0);
+	has_range(&p, CHANGE_MADVISE, 0, 0x18000, 0x30000);	/* the broken one, and base pages up to the next */
+	has_range(&p, CHANGE_MADVISE, 1, 0x38000, 0x50000);
+	has_range(&p, CHANGE_MADVISE, 2, 0, 0);
+	has_range(&p, CHANGE_OPT_OUT, 0, 0, 0);
+	assert_int_equal(p.regions_broken, 1);
+	assert_int_equal(p.regions_kept, 2);
+	assert_true(p.slowdown == 0.001);
+	plan_free(&p);
+	sample_free(&s);
+
+	p = huge_plan(&s, HUGE_PAGES_WITHIN, 0.02, false);
+	has_range(&p, CHANGE_BREAK, 0, 0x10000, 0x20000);	/* two that adjoin are one range */
+	has_range(&p, CHANGE_MADVISE, 0, 0x10000, 0x30000);
+	assert_int_equal(p.regions_broken, 2);
+	plan_free(&p);
+	sample_free(&s);
+
+	p = huge_plan(&s, HUGE_PAGES_KEEP, 0, false);
+	has_range(&p, CHANGE_BREAK, 0, 0, 0);
+	has_range(&p, CHANGE_MADVISE, 0, 0x20000, 0x30000);
+	has_range(&p, CHANGE_MADVISE, 1, 0x38000, 0x50000);
+	plan_free(&p);
+	sample_free(&s);
+
+	p = huge_plan(&s, HUGE_PAGES_ALL, 0, false);
+	has_range(&p, CHANGE_BREAK, 1, 0x30000, 0x38000);
+	has_range(&p, CHANGE_MADVISE, 0, 0x10000, 0x50000);
+	plan_free(&p);
+	sample_free(&s);
+}
+
+/* Where the process has opted in itself, what is to be kept is taken out. */
+static void test_huge_pages_taken_out(void **state)
+{
+	struct sample s;
+	(void)state;
+	struct plan p = huge_plan(&s, HUGE_PAGES_KNEE, 0, true);
+	has_range(&p, CHANGE_OPT_OUT, 0, 0x10000, 0x18000);
+	has_range(&p, CHANGE_OPT_OUT, 1, 0x30000, 0x38000);
+	has_range(&p, CHANGE_OPT_OUT, 2, 0, 0);
+	has_range(&p, CHANGE_BREAK, 0, 0x18000, 0x20000);
+	has_range(&p, CHANGE_MADVISE, 0, 0, 0);
+	plan_free(&p);
+	sample_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_huge_pages),
+		cmocka_unit_test(test_huge_pages_taken_out),
 		cmocka_unit_test(test_one_domain_only), cmocka_unit_test(test_across_domains_when_accepted),
 		cmocka_unit_test(test_knobs_and_their_order), cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_opted_in_already), cmocka_unit_test(test_whole_process),

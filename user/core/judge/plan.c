@@ -148,6 +148,18 @@ static void run_engine(struct planner *p)
 	set_knob(p, KNOB_RUN, 1, "the engine has to run to merge");
 }
 
+/* Where every huge page is kept and there is nothing else, there may be nothing for ksmd to do. */
+static bool has_work(const struct planner *p)
+{
+	for (size_t i = 0; i < p->plan->count; i++)
+		if (change_lever(p->plan->changes[i].kind) == LEVER_OPT_IN)
+			return true;
+	for (size_t a = 0; a < p->sample->areas_count; a++)
+		if (p->model->worthwhile[a] && (p->sample->areas[a].flags & AREA_MERGEABLE))
+			return true;
+	return p->options->huge_pages == HUGE_PAGES_ANY;
+}
+
 int plan_make(struct plan *ret, const struct sample *s, const struct model *m, const struct plan_options *o)
 {
 	const struct saving *domain = largest_domain(m);
@@ -168,7 +180,8 @@ int plan_make(struct plan *ret, const struct sample *s, const struct model *m, c
 		plan_huge(&p);
 	else
 		opt_in(&p);
-	run_engine(&p);
+	if (has_work(&p))
+		run_engine(&p);
 	if (p.failed) {
 		plan_free(ret);
 		return -ENOMEM;
