@@ -236,6 +236,7 @@ static void test_huge_pages(void **state)
 
 	p = huge_plan(&s, HUGE_PAGES_KEEP, 0, false);
 	has_range(&p, CHANGE_BREAK, 0, 0, 0);
+	assert_true(p.merges);
 	has_range(&p, CHANGE_MADVISE, 0, 0x20000, 0x30000);
 	has_range(&p, CHANGE_MADVISE, 1, 0x38000, 0x50000);
 	plan_free(&p);

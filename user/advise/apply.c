@@ -98,7 +98,8 @@ static int carry_out(struct applied *ret, struct act *act, const struct sysroot 
 	struct error finish_error;
 
 	int rc = act_carry_out(act, stop, err);
-	if (!rc && !*stop) {
+	done.converged = !ret->plan->merges;
+	if (!rc && !*stop && ret->plan->merges) {
 		progress_start(&progress);
 		rc = act_wait(act, o->for_seconds, stop, show_wait, &progress, &done, err);
 		progress_end(&progress);

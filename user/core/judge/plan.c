@@ -166,6 +166,7 @@ int plan_make(struct plan *ret, const struct sample *s, const struct model *m, c
 	struct planner p = { .plan = ret, .sample = s, .model = m, .options = o, .domain = domain };
 
 	memset(ret, 0, sizeof(*ret));
+	ret->merges = o->huge_pages == HUGE_PAGES_ANY;
 	if (!domain)
 		return 0;
 	const struct saving *what = o->cross_domains ? &m->together : domain;
@@ -180,7 +181,8 @@ int plan_make(struct plan *ret, const struct sample *s, const struct model *m, c
 		plan_huge(&p);
 	else
 		opt_in(&p);
-	if (has_work(&p))
+	ret->merges = has_work(&p);
+	if (ret->merges)
 		run_engine(&p);
 	if (p.failed) {
 		plan_free(ret);

@@ -49,6 +49,7 @@ struct plan {
 	uint64_t crossing_frames;	/* duplicates it would merge across trust domains */
 	size_t regions_broken, regions_kept;	/* huge pages; both 0 where they are not told apart */
 	double slowdown;		/* predicted share of the targets' processor time; NAN: not known */
+	bool merges;			/* the engine has something to do; else all is done when the changes are made */
 	size_t domains_left_out;	/* trust domains that stay out so that nothing crosses */
 };
 
