@@ -31,6 +31,34 @@ static int check(const struct exporter_settings *s, struct error *err)
 	return 0;
 }
 
+static const struct exporter_settings shape;
+#define TO(member) OPTION_TO(struct exporter_settings, shape, member)
+
+static const struct option_row rows[] = {
+	{ .name = "What is offered" },
+	{ .name = "interval", .argument = "SECONDS", .seconds = TO(interval_seconds),
+	  .help = "time between two samples (5)" },
+	{ .name = "top", .argument = "N", .number = TO(top),
+	  .help = "groups of each kind that have series of their own (20)" },
+	{ .name = "precise", .flag = TO(precise),
+	  .help = "count every page fault: exact, but each takes some 0.1 us longer" },
+	{ .name = "no-potential", .flag = TO(no_potential), .help = "do not look at contents" },
+	{ .name = "domains", .argument = "FILE", .string = TO(domains),
+	  .help = "who may share with whom (each uid, each virtual machine for itself)" },
+	{ .name = "no-bpf", .flag = TO(no_bpf), .help = "load no BPF programs: files of /proc and /sys only" },
+	{ .name = "compat", .argument = "WHOSE", .choice = TO(compat), .choices = compat_names,
+	  .help = "node: the node_ksmd_* names of node_exporter, too" },
+	{ .name = "sysroot", .argument = "DIR", .string = TO(sysroot),
+	  .help = "look at a captured /proc and /sys instead of this system's" },
+	HTTP_OPTION_ROWS(TO(http), EXPORTER_ADDRESS),
+	{ .name = "Without HTTP" },
+	{ .name = "textfile", .argument = "FILE", .string = TO(textfile),
+	  .help = "write a file for node_exporter's textfile collector; -: to standard output" },
+	{ .name = "once", .flag = TO(once), .help = "write it once and end" },
+	{ .name = "list-metrics", .flag = TO(list_metrics), .help = "show all metrics as Markdown and exit" },
+	{ 0 },
+};
+
 int exporter_settings_parse(struct exporter_settings *s, int argc, char **argv, enum parsed *ret_parsed,
 			    struct error *err)
 {
@@ -39,30 +67,8 @@ int exporter_settings_parse(struct exporter_settings *s, int argc, char **argv, 
 	*s = (struct exporter_settings){ .interval_seconds = 5, .top = 20 };
 	s->http = (struct http_settings){ .program = EXPORTER_PROGRAM, .telemetry_path = "/metrics",
 					  .stale_seconds = HTTP_DEFAULT_STALE_SECONDS };
-	const struct option_row rows[] = {
-		{ .name = "What is offered" },
-		{ .name = "interval", .argument = "SECONDS", .seconds = &s->interval_seconds,
-		  .help = "time between two samples (5)" },
-		{ .name = "top", .argument = "N", .number = &s->top,
-		  .help = "groups of each kind that have series of their own (20)" },
-		{ .name = "precise", .flag = &s->precise,
-		  .help = "count every page fault: exact, but each takes some 0.1 us longer" },
-		{ .name = "no-potential", .flag = &s->no_potential, .help = "do not look at contents" },
-		{ .name = "domains", .argument = "FILE", .string = &s->domains,
-		  .help = "who may share with whom (each uid, each virtual machine for itself)" },
-		{ .name = "no-bpf", .flag = &s->no_bpf, .help = "load no BPF programs: files of /proc and /sys only" },
-		{ .name = "compat", .argument = "WHOSE", .choice = &s->compat, .choices = compat_names,
-		  .help = "node: the node_ksmd_* names of node_exporter, too" },
-		{ .name = "sysroot", .argument = "DIR", .string = &s->sysroot,
-		  .help = "look at a captured /proc and /sys instead of this system's" },
-		HTTP_OPTION_ROWS(&s->http, EXPORTER_ADDRESS),
-		{ .name = "Without HTTP" },
-		{ .name = "textfile", .argument = "FILE", .string = &s->textfile,
-		  .help = "write a file for node_exporter's textfile collector; -: to standard output" },
-		{ .name = "once", .flag = &s->once, .help = "write it once and end" },
-		{ .name = "list-metrics", .flag = &s->list_metrics, .help = "show all metrics as Markdown and exit" },
-		{ 0 } };
-	const struct program program = { .name = EXPORTER_PROGRAM, .usage = "[OPTION]...", .options = rows,
+	const struct program program = { .name = EXPORTER_PROGRAM, .usage = "[OPTION]...",
+					 .options = rows, .shape = &shape, .to = s,
 					 .summary = "what merging memory saves and costs, as Prometheus metrics" };
 	int rc = options_parse(&program, argc, argv, ret_parsed, &operand, err);
 	if (!rc && *ret_parsed == PARSED_GO)

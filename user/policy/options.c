@@ -20,40 +20,44 @@ static int check(const struct policy_settings *s, struct error *err)
 	return 0;
 }
 
+static const struct policy_settings shape;
+#define TO(member) OPTION_TO(struct policy_settings, shape, member)
+
+static const struct option_row rows[] = {
+	{ .name = "What to do" },
+	{ "apply", 0, NULL, "act, instead of saying what would be done", .flag = TO(apply) },
+	{ "steps", 'n', "N", "end after so many decisions (default: when told to)", .number = TO(steps) },
+	{ "check", 0, NULL, "read the configuration, say what is wrong with it, and end", .flag = TO(check) },
+	{ "restore", 0, NULL, "put back what a run that was killed has left", .flag = TO(restore) },
+	{ .name = "Ask the one that runs" },
+	{ "status", 0, NULL, "where it stands", .flag = TO(status) },
+	{ "explain", 0, NULL, "its last decisions, with reasons", .flag = TO(explain) },
+	{ .name = "How" },
+	{ "config", 'c', "FILE", "configuration (default /etc/ksmscope/ksm-policyd.conf), with FILE.d/*.conf",
+	  .string = TO(config), .given = TO(config_given) },
+	{ "domains", 0, "FILE", "trust domains (default /etc/ksmscope/domains.conf), with FILE.d/*.conf",
+	  .string = TO(domains), .given = TO(domains_given) },
+	{ "format", 'f', "FORM", "text or json (default text); json: one decision a line on standard output",
+	  .choice = TO(format), .choices = formats },
+	{ "no-bpf", 0, NULL, "load no BPF programs: news of duplicates and who breaks merges is not seen",
+	  .flag = TO(no_bpf) },
+	{ "state-dir", 0, "DIR", "where journals and the socket are (default " ACT_STATE_DIR ")",
+	  .string = TO(state_dir) },
+	HTTP_OPTION_ROWS(TO(http), "none: no metrics are served"),
+	{ 0 },
+};
+
 int policy_settings_parse(struct policy_settings *s, int argc, char **argv, enum parsed *ret_parsed, struct error *err)
 {
 	*s = (struct policy_settings){ .config = "/etc/ksmscope/ksm-policyd.conf", .domains = "/etc/ksmscope/domains.conf",
 				       .state_dir = ACT_STATE_DIR,
 				       .http = { .program = "ksm-policyd", .telemetry_path = "/metrics",
 						 .stale_seconds = HTTP_DEFAULT_STALE_SECONDS } };
-	const struct option_row rows[] = {
-		{ .name = "What to do" },
-		{ "apply", 0, NULL, "act, instead of saying what would be done", .flag = &s->apply },
-		{ "steps", 'n', "N", "end after so many decisions (default: when told to)", .number = &s->steps },
-		{ "check", 0, NULL, "read the configuration, say what is wrong with it, and end", .flag = &s->check },
-		{ "restore", 0, NULL, "put back what a run that was killed has left", .flag = &s->restore },
-		{ .name = "Ask the one that runs" },
-		{ "status", 0, NULL, "where it stands", .flag = &s->status },
-		{ "explain", 0, NULL, "its last decisions, with reasons", .flag = &s->explain },
-		{ .name = "How" },
-		{ "config", 'c', "FILE", "configuration (default /etc/ksmscope/ksm-policyd.conf), with FILE.d/*.conf",
-		  .string = &s->config, .given = &s->config_given },
-		{ "domains", 0, "FILE", "trust domains (default /etc/ksmscope/domains.conf), with FILE.d/*.conf",
-		  .string = &s->domains, .given = &s->domains_given },
-		{ "format", 'f', "FORM", "text or json (default text); json: one decision a line on standard output",
-		  .choice = &s->format, .choices = formats },
-		{ "no-bpf", 0, NULL, "load no BPF programs: news of duplicates and who breaks merges is not seen",
-		  .flag = &s->no_bpf },
-		{ "state-dir", 0, "DIR", "where journals and the socket are (default " ACT_STATE_DIR ")",
-		  .string = &s->state_dir },
-		HTTP_OPTION_ROWS(&s->http, "none: no metrics are served"),
-		{ 0 },
-	};
 	const struct program program = {
 		.name = "ksm-policyd",
 		.summary = "drive the kernel's merge engine by memory pressure, by what it wins and what it costs",
 		.usage = "[OPTION]…",
-		.options = rows,
+		.options = rows, .shape = &shape, .to = s,
 		.epilogue = epilogue,
 	};
 	int operand;
