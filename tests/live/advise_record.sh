@@ -17,12 +17,13 @@ printf '[domain both]\nuid = 0-61001\n' >"$work/domains.conf"
 
 # looked NAME STATUS ARGUMENT…: recorded with these, replayed, compared
 looked() {
-	local name=$1 expected=$2 form
+	local name=$1 expected=$2 form rows=()
 	shift 2
+	case " $* " in *" --ledger "*) rows=(--ledger) ;; esac
 	for form in json text; do
 		"$build/ksm-advise" "$@" --format $form --record "$work/file" >"$work/before" 2>"$work/before.err" 9>&-
 		equal "$name, $form: status" "$expected" $?
-		"$build/ksm-advise" --replay "$work/file" --format $form >"$work/after" 2>"$work/after.err" 9>&-
+		"$build/ksm-advise" --replay "$work/file" --format $form ${rows[@]+"${rows[@]}"} >"$work/after" 2>"$work/after.err" 9>&-
 		equal "$name, $form: status of the replay" "$expected" $?
 		cmp -s "$work/before" "$work/after" && [ -s "$work/after" ] && cmp -s "$work/before.err" "$work/after.err" &&
 			ok "$name, $form: the same answer" || not_ok "$name, $form: the same answer" "$(diff "$work/before" "$work/after" | head -n 5)"
