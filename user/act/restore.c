@@ -161,21 +161,23 @@ int restore_outcome(const struct restore_tally *tally, struct error *err)
 		    tally->stuck, tally->first_stuck);
 }
 
-void boot_id(const struct sysroot *root, char ret[BOOT_ID_BYTES])
+enum known boot_id(const struct sysroot *root, char ret[BOOT_ID_BYTES])
 {
-	if (sysroot_read(root, ret, BOOT_ID_BYTES, "proc/sys/kernel/random/boot_id") != KNOWN)
+	enum known known = sysroot_read(root, ret, BOOT_ID_BYTES, "proc/sys/kernel/random/boot_id");
+	if (known != KNOWN)
 		strcpy(ret, "-");
 	ret[strcspn(ret, " \n")] = '\0';
 	if (!*ret)
 		strcpy(ret, "-");
+	return known;
 }
 
 void restore_forget_gone(const struct sysroot *root, struct journal *journal, restore_report *report, void *context)
 {
 	char boot[BOOT_ID_BYTES];
 	struct change_result gone;
-	boot_id(root, boot);
-	bool other_boot = strcmp(boot, journal->boot) != 0;
+	/* not to be read, now or then, is no other boot: a process is told by its start, and a knob by its value */
+	bool other_boot = boot_id(root, boot) != DENIED && strcmp(journal->boot, "-") && strcmp(boot, journal->boot);
 	result_set(&gone, CHANGE_GONE, "%s", other_boot ? "the machine was started anew since"
 							: "the process has ended");
 	for (size_t i = 0; i < journal->count; i++) {

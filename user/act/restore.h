@@ -42,7 +42,7 @@ void restore_count(void *tally, const struct record *record, const struct change
 int restore_outcome(const struct restore_tally *tally, struct error *err);
 
 /* This boot's id, "-" where it can't be read. */
-void boot_id(const struct sysroot *root, char ret[BOOT_ID_BYTES]);
+enum known boot_id(const struct sysroot *root, char ret[BOOT_ID_BYTES]);
 
 /*
  * What a journal holds of another boot, or of processes that ended, is gone:

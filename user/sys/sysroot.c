@@ -74,6 +74,11 @@ enum known known_of_errno(int os)
 	switch (os) {
 	case EPERM:
 	case EACCES:
+	/* it is there and can't be read now: a process must not be taken for one that has ended */
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
 		return DENIED;
 	case ESRCH:
 		return GONE;
