@@ -14,7 +14,7 @@ captured=tests/golden/systems/linux-6.18
 clean() {
 	local name=$1
 	shift
-	valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+	valgrind -q --suppressions=tests/valgrind.suppressions --error-exitcode=99 --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
 		--trace-children=no --log-file="$work/log" "$@" >"$work/out" 2>&1 </dev/null
 	if [ $? -ne 99 ] && ! grep -qE 'Invalid (read|write)|ninitialised' "$work/log"; then
 		ok "valgrind: $name"
