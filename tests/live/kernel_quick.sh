@@ -59,6 +59,7 @@ own=()
 if ! can_opt_in; then
 	make_memory --pairs 11 || bail "no made memory"
 	advise --pid "$made_pid" --settle 0 --apply --for 60
+	equal "apply to a process that has not opted in: status" 1 "$status"
 	holds "apply to a process that has not opted in: refused, and says why" \
 		'[.applied.changes[] | tostring | select(test("x86-64"))] | length > 0' "$work/advise.json"
 	equal "apply to a process that has not opted in: nothing is freed" 0 \

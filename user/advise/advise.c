@@ -151,6 +151,8 @@ static int advise(const struct advise_options *o, const struct sysroot *root, co
 		rc = answer(o, &s, &m, applied.plan ? &applied : NULL, err);
 	if (!rc && o->plot)
 		rc = draw(o, &s, &m, err);
+	if (!rc && applied.nobody)
+		rc = fail(err, EXIT_FAILED, "apply: nobody could be opted in: %s", applied.nobody);
 	if (!rc && named_missing)
 		rc = fail(err, EXIT_FAILED, ADVISE_NAMED_MISSING);
 	applied_free(&applied);

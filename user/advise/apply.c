@@ -78,6 +78,22 @@ static char *outcome_text(const struct change_result *r)
 	return strdup(text);
 }
 
+/* Why nobody opted in, of those who should have: the first one's outcome; NULL where somebody did, or nobody had to. */
+static const char *why_nobody(const struct applied *a, const struct change_result *results)
+{
+	const char *why = NULL;
+
+	for (size_t i = 0; i < a->plan->count; i++) {
+		if (change_lever(a->plan->changes[i].kind) != LEVER_OPT_IN)
+			continue;
+		if (results[i].outcome != CHANGE_REFUSED)
+			return NULL;
+		if (!why)
+			why = a->outcomes[i];
+	}
+	return why;
+}
+
 static int keep_outcomes(struct applied *ret, const struct act *act)
 {
 	const struct change_result *results = act_results(act);
@@ -85,6 +101,7 @@ static int keep_outcomes(struct applied *ret, const struct act *act)
 	for (size_t i = 0; ret->outcomes && i < ret->plan->count; i++)
 		if (!(ret->outcomes[i] = outcome_text(&results[i])))
 			return -EXIT_FAILED;
+	ret->nobody = ret->outcomes ? why_nobody(ret, results) : NULL;
 	return ret->outcomes ? 0 : -EXIT_FAILED;
 }
 

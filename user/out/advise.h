@@ -17,6 +17,7 @@ struct applied {
 	bool converged;
 	const struct plan *plan;
 	const char **outcomes;		/* one per change: "done", "refused: …" */
+	const char *nobody;		/* of the outcomes: that of the first who should have opted in, where nobody did; else NULL */
 };
 
 struct advice {
