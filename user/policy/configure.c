@@ -24,7 +24,7 @@ int configuration_read(struct configuration *ret, const struct policy_settings *
 		rc = conf_files_read(s->domains, s->domains_given, take_domains, &ret->domains, err);
 	if (rc)
 		configuration_free(ret);
-	ret->policy.apply |= s->apply;
+	ret->policy.apply = (ret->policy.apply || s->apply) && !s->replay;
 	return rc;
 }
 

@@ -13,6 +13,7 @@
 #include "policy/hands.h"
 #include "policy/log.h"
 #include "policy/looker.h"
+#include "policy/replay.h"
 #include "policy/socket.h"
 #include "sys/host.h"
 #include "sys/notify.h"
@@ -406,7 +407,9 @@ int policy_run(const struct policy_settings *s, const struct policy_signals *sig
 		return instance_ask(s->state_dir, request, err);
 	}
 	int rc = configuration_read(&configuration, s, err);
-	if (!rc && !s->check)
+	if (!rc && s->replay)
+		rc = policy_replay(s, &configuration, signals->stop, err);
+	else if (!rc && !s->check)
 		rc = run(s, signals, &configuration, err);
 	if (rc && s->check)
 		return rc;

@@ -13,10 +13,12 @@ static const char epilogue[] =
 
 static int check(const struct policy_settings *s, struct error *err)
 {
-	if (s->check + s->status + s->explain + s->restore > 1)
-		return fail(err, EXIT_USAGE, "--check, --status, --explain and --restore: one at a time");
-	if (s->apply && (s->check || s->status || s->explain || s->restore))
-		return fail(err, EXIT_USAGE, "--apply goes with none of --check, --status, --explain and --restore");
+	int others = s->check + s->status + s->explain + s->restore + (s->replay != NULL);
+
+	if (others > 1)
+		return fail(err, EXIT_USAGE, "--check, --status, --explain, --restore and --replay: one at a time");
+	if (s->apply && others)
+		return fail(err, EXIT_USAGE, "--apply goes with none of --check, --status, --explain, --restore and --replay");
 	return 0;
 }
 
@@ -29,6 +31,7 @@ static const struct option_row rows[] = {
 	{ "steps", 'n', "N", "end after so many decisions (default: when told to)", .number = TO(steps) },
 	{ "check", 0, NULL, "read the configuration, say what is wrong with it, and end", .flag = TO(check) },
 	{ "restore", 0, NULL, "put back what a run that was killed has left", .flag = TO(restore) },
+	{ "replay", 0, "FILE", "say what would have been decided at moments that ksmtop recorded", .string = TO(replay) },
 	{ .name = "Ask the one that runs" },
 	{ "status", 0, NULL, "where it stands", .flag = TO(status) },
 	{ "explain", 0, NULL, "its last decisions, with reasons", .flag = TO(explain) },

@@ -11,7 +11,7 @@
 enum policy_format { POLICY_TEXT, POLICY_JSON };
 
 struct policy_settings {
-	const char *config, *domains, *state_dir;
+	const char *config, *domains, *state_dir, *replay;
 	bool config_given, domains_given;
 	bool apply, check, status, explain, restore, no_bpf;
 	uint64_t steps;			/* 0: until it is told to stop */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/live/top_pack.h"
-#include "gather/recording.h"
+#include "gather/top_replay.h"
 #include "top/select.h"
 
 /* For the sparklines of processes; with 2,000 of them four minutes, with 5,000 less. */
@@ -20,8 +20,7 @@ struct session {
 	struct top_source *source;		/* NULL: a recording */
 	struct recorder *recorder;		/* NULL: not recorded */
 	struct text packed;
-	struct recording *recording;
-	struct top_order order;
+	struct top_replay replay;
 	size_t next;				/* sample of the recording */
 
 	struct top_sample samples[2];
@@ -37,18 +36,11 @@ struct session {
 
 static int open_recording(struct session *s, struct error *err)
 {
-	size_t length;
-	int rc = recording_open(&s->recording, s->settings->replay, TOP_RECORDING, err);
-	if (rc)
-		return rc;
-	const void *preamble = recording_preamble(s->recording, &length);
-	rc = top_unpack_preamble(&s->order, preamble, length, err);
-	if (!rc && !recording_count(s->recording))
-		rc = fail(err, EXIT_FAILED, "%s: holds no sample%s%s", s->settings->replay,
-			  *recording_defect(s->recording) ? ": " : "", recording_defect(s->recording));
-	if (*recording_defect(s->recording))
+	int rc = top_replay_open(&s->replay, s->settings->replay, err);
+
+	if (!rc && *recording_defect(s->replay.recording))
 		snprintf(s->message, sizeof(s->message), "%s: %.150s", s->settings->replay,
-			 recording_defect(s->recording));
+			 recording_defect(s->replay.recording));
 	return rc;
 }
 
@@ -90,7 +82,7 @@ int session_close(struct session *s, struct error *err)
 	if (!s)
 		return 0;
 	int rc = recorder_close(s->recorder, err);
-	recording_close(s->recording);
+	top_replay_close(&s->replay);
 	top_source_close(s->source);
 	if (s->root.dir >= 0)
 		sysroot_close(&s->root);
@@ -120,20 +112,12 @@ static int record(struct session *s, const struct top_sample *sample, struct err
 	return recorder_add(s->recorder, sample->time_ns, &s->packed, err);
 }
 
-static int read_recorded(struct session *s, size_t number, struct top_sample *ret, struct error *err)
-{
-	const void *bytes;
-	size_t length;
-	int rc = recording_read(s->recording, number, &bytes, &length, err);
-	return rc ? rc : top_unpack(ret, &s->order, bytes, length, err);
-}
-
 /* The next good one; *ret_end where there is none. */
 static int replay(struct session *s, struct top_sample *ret, bool *ret_end, struct error *err)
 {
-	while (s->next < recording_count(s->recording)) {
+	while (s->next < recording_count(s->replay.recording)) {
 		struct error damage;
-		if (!read_recorded(s, s->next++, ret, &damage))
+		if (!top_replay_read(&s->replay, s->next++, ret, &damage))
 			return 0;
 		snprintf(s->message, sizeof(s->message), "left out: %.240s", damage.text);
 	}
@@ -162,7 +146,7 @@ int session_next(struct session *s, enum session_state *ret, struct error *err)
 	int rc;
 
 	*ret = SESSION_SAMPLE;
-	if (s->recording) {
+	if (s->replay.recording) {
 		rc = replay(s, sample, &end, err);
 	} else {
 		rc = top_source_take(s->source, sample, err);
@@ -219,7 +203,7 @@ const struct history *session_history(const struct session *s)
 
 size_t session_at(const struct session *s, size_t *ret_count)
 {
-	*ret_count = s->recording ? recording_count(s->recording) : 0;
+	*ret_count = s->replay.recording ? recording_count(s->replay.recording) : 0;
 	return s->next ? s->next - 1 : 0;
 }
 
