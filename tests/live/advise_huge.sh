@@ -37,7 +37,9 @@ else
 		(.accesses_high == null or .accesses_per_second <= .accesses_high))' "$work/advise.json"
 	holds "the knee breaks the cold ones and no hot one" '.huge.ledger | (.[:length / 4] | all(.breaks_at_knee | not)) and
 		(.[length / 4:] | all(.breaks_at_knee))' "$work/advise.json"
-	holds "watching took less than a hundredth of a processor" '.huge.heat.cpu_seconds < 0.01 * .huge.heat.seconds' \
+	# what it costs is in docs/model.md: it follows from how often it looks
+	holds "watching says what it took, and looks at most 50 times a second" \
+		'.huge.heat | .cpu_seconds > 0 and .cpu_seconds < .seconds and .looks > 10 and .looks < 50 * .seconds' \
 		"$work/advise.json"
 fi
 holds "the curve ends where breaking all ends" '.huge | (.ledger | map(.benefit_bytes) | add) as $all |

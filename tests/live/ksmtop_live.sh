@@ -26,10 +26,11 @@ equal "recorded: status" 0 $?
 cmp -s "$work/run" "$work/replayed" && ok "a recording prints what the run printed" ||
 	not_ok "a recording prints what the run printed" "$(cmp "$work/run" "$work/replayed" 2>&1)"
 equal "a recording is its owner's" 600 "$(stat -c %a "$work/recorded")"
-# Nulls that have no reason of their own: no scan ended meanwhile.
+# Nulls that have no reason of their own: no scan ended meanwhile, the advisor decided nothing.
 holds "every null has its reason" '([.engine, .huge, .pressure | to_entries[] | select(.value == null) | .key] -
-	["pass_seconds", "pass_eta_seconds", "pass_cpu_seconds"]) as $nulls | ($nulls - ["potential_bytes",
-	"ksmd_splits_per_second"]) as $others | ([.missing[].what] | index("content sampler") and index("ksmd_splits")) and
+	["pass_seconds", "pass_eta_seconds", "pass_cpu_seconds", "pass_tracked_pages", "advisor_scan_seconds",
+	"advisor_pages_to_scan", "advisor_cpu_ratio"]) as $nulls | ($nulls - ["potential_bytes", "volatile_bytes",
+	"sweep_seconds", "sweep_ratio", "ksmd_splits_per_second"]) as $others | ([.missing[].what] | index("content sampler") and index("ksmd_splits")) and
 	(.missing | length) >= ($others | length) + 2' <(tail -n 1 "$work/run")
 
 # ---- without permission ----
