@@ -6,6 +6,7 @@
 
 #include "exporter/run.h"
 #include "gather/top.h"
+#include "gather/top_replay.h"
 #include "sys/sysroot.h"
 
 struct collector {
@@ -28,10 +29,50 @@ static double seconds_now(void)
 	return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-int collector_open(struct collector **ret, const struct exporter_settings *settings, struct error *err)
+/* The sample that is not in `now` is there: what follows from it. */
+static int follow(struct collector *c, struct error *err)
+{
+	const struct top_sample *before = c->count ? &c->samples[c->now] : NULL;
+
+	c->now = !c->now;
+	c->count++;
+	if (top_model_build(&c->model, before, &c->samples[c->now], &c->track) || series_update(&c->series, &c->model))
+		return fail(err, EXIT_FAILED, "out of memory");
+	return 0;
+}
+
+/* All recorded moments, one after the other: counters of groups add up over them. A damaged one is told, and left out. */
+static int take_recorded(struct collector *c, const char *path, struct error *err)
+{
+	struct top_replay replay;
+	struct error damage;
+	int rc = top_replay_open(&replay, path, err);
+
+	for (size_t i = 0; !rc && i < recording_count(replay.recording); i++) {
+		if (top_replay_read(&replay, i, &c->samples[!c->now], &damage))
+			error_print(EXPORTER_PROGRAM, &damage);
+		else
+			rc = follow(c, err);
+	}
+	if (!rc && !c->count)
+		rc = fail(err, EXIT_FAILED, "%s: none of its moments can be read", path);
+	top_replay_close(&replay);
+	return rc;
+}
+
+static int open_source(struct collector *c, const struct exporter_settings *settings, struct error *err)
 {
 	struct top_options options = { .precise = settings->precise, .probes = !settings->no_bpf,
 				       .potential = !settings->no_potential, .domains = &settings->rules };
+
+	if (settings->replay)
+		return take_recorded(c, settings->replay, err);
+	int rc = sysroot_open(&c->root, settings->sysroot, err);
+	return rc ? rc : top_source_open(&c->source, &c->root, &options, err);
+}
+
+int collector_open(struct collector **ret, const struct exporter_settings *settings, struct error *err)
+{
 	struct collector *c = calloc(1, sizeof(*c));
 
 	*ret = NULL;
@@ -43,9 +84,7 @@ int collector_open(struct collector **ret, const struct exporter_settings *setti
 	c->own = (struct metrics_own){ .program = EXPORTER_PROGRAM, .interval_seconds = settings->interval_seconds,
 				       .taken_seconds = -1, .pages_unsent = settings->textfile ? -1 : 0 };
 	c->root.dir = -1;
-	int rc = sysroot_open(&c->root, settings->sysroot, err);
-	if (!rc)
-		rc = top_source_open(&c->source, &c->root, &options, err);
+	int rc = open_source(c, settings, err);
 	if (rc)
 		collector_close(c);
 	else
@@ -69,17 +108,10 @@ void collector_close(struct collector *c)
 
 static int take(struct collector *c, struct error *err)
 {
-	struct top_sample *sample = &c->samples[!c->now];
-	const struct top_sample *before = c->count ? &c->samples[c->now] : NULL;
-
-	int rc = top_source_take(c->source, sample, err);
-	if (rc)
-		return rc;
-	c->now = !c->now;
-	c->count++;
-	if (top_model_build(&c->model, before, sample, &c->track) || series_update(&c->series, &c->model))
-		return fail(err, EXIT_FAILED, "out of memory");
-	return 0;
+	if (c->settings->replay)
+		return 0;
+	int rc = top_source_take(c->source, &c->samples[!c->now], err);
+	return rc ? rc : follow(c, err);
 }
 
 int collector_sample(struct collector *c, struct error *err)

@@ -26,8 +26,8 @@ static int check(const struct exporter_settings *s, struct error *err)
 	if (s->textfile && (s->http.listen.count || s->http.systemd_socket || s->http.config_file))
 		return fail(err, EXIT_USAGE,
 			    "--textfile writes a file instead of serving HTTP; it goes without --web options");
-	if (s->once && !s->textfile)
-		return fail(err, EXIT_USAGE, "--once goes with --textfile");
+	if ((s->once || s->replay) && !s->textfile)
+		return fail(err, EXIT_USAGE, "--once and --replay go with --textfile");
 	return 0;
 }
 
@@ -54,6 +54,8 @@ static const struct option_row rows[] = {
 	{ .name = "Without HTTP" },
 	{ .name = "textfile", .argument = "FILE", .string = TO(textfile),
 	  .help = "write a file for node_exporter's textfile collector; -: to standard output" },
+	{ .name = "replay", .argument = "FILE", .string = TO(replay),
+	  .help = "metrics of the last moment that ksmtop recorded; with --textfile, once" },
 	{ .name = "once", .flag = TO(once), .help = "write it once and end" },
 	{ .name = "list-metrics", .flag = TO(list_metrics), .help = "show all metrics as Markdown and exit" },
 	{ 0 },

@@ -12,7 +12,7 @@ struct exporter_settings {
 	uint64_t top;			/* groups with series of their own, per kind */
 	bool precise, no_bpf, no_potential, once, list_metrics;
 	int compat;			/* enum compat */
-	const char *sysroot, *textfile, *domains;
+	const char *sysroot, *textfile, *domains, *replay;
 	struct domain_rules rules;	/* of `domains` */
 	struct http_settings http;
 };

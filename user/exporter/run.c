@@ -87,7 +87,7 @@ static int loop(struct running *r, struct error *err)
 
 	while (!rc && !*r->stop) {
 		rc = sample(r, err);
-		if (r->settings->once)
+		if (r->settings->once || r->settings->replay)
 			break;
 		/* a step that was missed is not made up for */
 		for (due += step; due < clock_now_ns(); due += step)
