@@ -182,8 +182,9 @@ static bool count_exactly(struct exact *ret)
 
 static struct sweep_options made_processes(double theta)
 {
-	/* whatever the engine of this machine is just told to do */
-	return (struct sweep_options){ .target.comm = NAME, .theta = theta, .settle_seconds = 0.1 };
+	/* whatever the engine of this machine is just told to do; room for all, a sanitizer's own memory included */
+	return (struct sweep_options){ .target.comm = NAME, .theta = theta, .settle_seconds = 0.1,
+				       .memory_bytes = 64 << 20 };
 }
 
 static struct sweep *open_sweep(const struct sweep_options *options)
