@@ -199,7 +199,8 @@ static int compare_pairs(struct comparing *c, struct error *err)
 			pair->b = b;
 			rc = portable_compare(&pair->of, two, 2, err);
 		}
-	qsort(c->pairs, c->pairs_count, sizeof(*c->pairs), by_saving);
+	if (c->pairs_count)
+		qsort(c->pairs, c->pairs_count, sizeof(*c->pairs), by_saving);
 	return rc;
 }
 

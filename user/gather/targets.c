@@ -91,7 +91,8 @@ static int cgroup_pids(const char *path, struct pid_list *ret, struct error *err
 		fts_close(walk);
 	if (!stored)
 		return fail(err, EXIT_FAILED, "out of memory listing cgroup %s", path);
-	qsort(ret->pids, ret->count, sizeof(pid_t), by_pid);
+	if (ret->count)
+		qsort(ret->pids, ret->count, sizeof(pid_t), by_pid);
 	return 0;
 }
 
@@ -179,7 +180,8 @@ static int list_pids(const struct choice *c, struct pid_list *ret, struct error 
 			rc = fail(err, EXIT_FAILED, "out of memory listing processes");
 	if (rc)
 		return rc;
-	qsort(ret->pids, ret->count, sizeof(pid_t), by_pid);
+	if (ret->count)
+		qsort(ret->pids, ret->count, sizeof(pid_t), by_pid);
 	size_t kept = 0;
 	for (size_t i = 0; i < ret->count; i++)
 		if (i == 0 || ret->pids[i] != ret->pids[i - 1])

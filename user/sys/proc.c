@@ -47,7 +47,8 @@ int proc_pids(const struct sysroot *root, pid_t **ret, size_t *ret_count, struct
 		}
 		(*ret)[count++] = (pid_t)pid;
 	}
-	qsort(*ret, count, sizeof(pid_t), by_pid);
+	if (count)
+		qsort(*ret, count, sizeof(pid_t), by_pid);
 	*ret_count = count;
 	return 0;
 }
