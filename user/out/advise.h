@@ -27,6 +27,11 @@ struct advice {
 	bool ledger;			/* one row per huge page */
 };
 
+struct json;
+
+/* What a planned change is, as keys of the object that is open: for whoever reports changes. */
+void change_json(struct json *j, const struct change *change);
+
 void advise_json(struct text *out, const struct advice *advice);
 
 struct advise_style {

@@ -289,9 +289,8 @@ static void verdict(struct json *j, const struct model *m)
 	json_end_object(j);
 }
 
-static void change(struct json *j, const struct change *c, const char *outcome)
+void change_json(struct json *j, const struct change *c)
 {
-	json_object(j, NULL);
 	json_string(j, "kind", change_kind_name(c->kind));
 	if (c->kind == CHANGE_KNOB) {
 		json_string(j, "knob", knobs[c->knob].name);
@@ -305,6 +304,12 @@ static void change(struct json *j, const struct change *c, const char *outcome)
 		json_u64(j, "end", c->end);
 	}
 	json_string(j, "reason", c->reason);
+}
+
+static void change(struct json *j, const struct change *c, const char *outcome)
+{
+	json_object(j, NULL);
+	change_json(j, c);
 	json_string(j, "outcome", outcome);
 	json_end_object(j);
 }

@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "core/policy/opt.h"
+#include "out/advise.h"
 #include "out/json.h"
 
 static const char *const outcome_names[] = { "made", "refused", "foreign" };
@@ -84,19 +85,7 @@ void policy_report_text(struct text *out, const struct policy_report *r)
 static void json_change(struct json *j, const struct change *c, const struct policy_done *done)
 {
 	json_object(j, NULL);
-	json_string(j, "kind", change_kind_name(c->kind));
-	if (c->kind == CHANGE_KNOB) {
-		json_string(j, "knob", knobs[c->knob].name);
-		json_i64(j, "before", c->before);
-		json_i64(j, "after", c->after);
-	} else {
-		json_i64(j, "pid", c->pid);
-	}
-	if (c->kind != CHANGE_KNOB && c->kind != CHANGE_PRCTL) {
-		json_u64(j, "start", c->start);
-		json_u64(j, "end", c->end);
-	}
-	json_string(j, "reason", c->reason);
+	change_json(j, c);
 	json_string(j, "outcome", outcome_name(done));
 	if (*done->text)
 		json_string(j, "note", done->text);
