@@ -105,7 +105,7 @@ def spread(first, last, most):
     count = last - first + 1
     if not most or count <= most:
         return list(range(first, last + 1))
-    return sorted({first + (count - 1) * i // (most - 1) for i in range(most)})
+    return sorted({first + (count - 1) * i // max(1, most - 1) for i in range(most)})
 
 
 # ---- what has to hold -------------------------------------------------------------------------------------------
