@@ -7,15 +7,58 @@
 #include "base/text.h"
 #include "gather/domains.h"
 
-/* Words that are parsed further. */
-struct words {
+/* What the command line fills in: the settings, and words that are parsed further. */
+struct command {
+	struct top_settings settings;
 	const char *sort, *columns;
 	int tree;
 	bool iterations_given;
 };
 
-static int parse_words(struct top_settings *s, const struct words *w, struct error *err)
+static const struct command shape;
+#define TO(member) OPTION_TO(struct command, shape, member)
+#define SETTING(member) TO(settings.member)
+
+static const struct option_row rows[] = {
+	{ .name = "When and how often" },
+	{ "delay", 'd', "SECONDS", "time between two samples (1)", .seconds = SETTING(delay_seconds) },
+	{ "iterations", 'n', "N", "write N samples and end", .number = SETTING(iterations),
+	  .given = TO(iterations_given) },
+	{ "once", 0, NULL, "the same as -n 1", .flag = SETTING(once) },
+	{ .name = "What is shown" },
+	{ "pid", 'p', "PID[,PID...]", "these processes", .pids = SETTING(pids) },
+	{ "comm", 0, "NAME", "processes of that name", .string = SETTING(comm) },
+	{ "uid", 0, "UID", "processes of that user", .number = SETTING(uid), .given = SETTING(by_uid) },
+	{ "cgroup", 0, "PATH", "processes of that cgroup and those below it", .string = SETTING(cgroup) },
+	{ "sort", 0, "COLUMN", "sort by it; -COLUMN: the other way round", .string = TO(sort) },
+	{ "columns", 0, "COLUMN[,...]", "show these columns", .string = TO(columns) },
+	{ "top", 0, "N", "write the first N processes only", .number = SETTING(most_processes) },
+	{ "tree", 0, "HOW", "group by cgroup, uid or vm", .choice = TO(tree), .choices = group_kind_names },
+	{ .name = "How it is shown" },
+	{ "batch", 'b', NULL, "write text instead of a display", .flag = SETTING(batch) },
+	{ "json", 0, NULL, "write one JSON object per sample and line", .flag = SETTING(json) },
+	{ "csv", 0, NULL, "write one line per process and sample", .flag = SETTING(csv) },
+	{ "no-color", 0, NULL, "no colours; so does NO_COLOR in the environment", .flag = SETTING(no_color) },
+	{ .name = "Where it comes from" },
+	{ "precise", 0, NULL, "count every page fault: exact, but each takes some 0.1 us longer",
+	  .flag = SETTING(precise) },
+	{ "potential", 0, NULL, "look at all contents now and then: what merging more would free",
+	  .flag = SETTING(potential) },
+	{ "domains", 0, "FILE", "who may share with whom (each uid, each virtual machine for itself)",
+	  .string = SETTING(domains) },
+	{ "calibration", 0, "FILE", "what breaks cost here (/var/lib/ksmscope/calibration.json)",
+	  .string = SETTING(calibration) },
+	{ "no-bpf", 0, NULL, "load no BPF programs: files of /proc and /sys only", .flag = SETTING(no_bpf) },
+	{ "record", 0, "FILE", "write the samples to a file, too", .string = SETTING(record) },
+	{ "replay", 0, "FILE", "show what was recorded", .string = SETTING(replay) },
+	{ "sysroot", 0, "DIR", "look at a captured /proc and /sys instead of this system's",
+	  .string = SETTING(sysroot) },
+	{ 0 }
+};
+
+static int parse_words(struct command *w, struct error *err)
 {
+	struct top_settings *s = &w->settings;
 	const char *bad = "";
 
 	if (w->sort) {
@@ -37,8 +80,10 @@ static int parse_words(struct top_settings *s, const struct words *w, struct err
 }
 
 /* What can't go together, and what follows from what. */
-static int check(struct top_settings *s, const struct words *w, struct error *err)
+static int check(struct command *w, struct error *err)
 {
+	struct top_settings *s = &w->settings;
+
 	if (s->json && s->csv)
 		return fail(err, EXIT_USAGE, "--json and --csv: choose one");
 	if (s->once && w->iterations_given)
@@ -78,67 +123,26 @@ static void list_columns(struct text *out)
 
 int top_settings_parse(struct top_settings *s, int argc, char **argv, enum parsed *ret_parsed, struct error *err)
 {
-	struct words w = { 0 };
+	struct command c = { .settings.delay_seconds = 1 };
 	scoped_text struct text epilogue = { 0 };
 	int operand;
 
-	*s = (struct top_settings){ .delay_seconds = 1 };
-	view_init(&s->view);
-	const struct option_row rows[] = {
-		{ .name = "When and how often" },
-		{ .name = "delay", .letter = 'd', .argument = "SECONDS", .seconds = &s->delay_seconds,
-		  .help = "time between two samples (1)" },
-		{ .name = "iterations", .letter = 'n', .argument = "N", .number = &s->iterations,
-		  .given = &w.iterations_given, .help = "write N samples and end" },
-		{ .name = "once", .flag = &s->once, .help = "the same as -n 1" },
-		{ .name = "What is shown" },
-		{ .name = "pid", .letter = 'p', .argument = "PID[,PID...]", .pids = &s->pids,
-		  .help = "these processes" },
-		{ .name = "comm", .argument = "NAME", .string = &s->comm, .help = "processes of that name" },
-		{ .name = "uid", .argument = "UID", .number = &s->uid, .given = &s->by_uid,
-		  .help = "processes of that user" },
-		{ .name = "cgroup", .argument = "PATH", .string = &s->cgroup,
-		  .help = "processes of that cgroup and those below it" },
-		{ .name = "sort", .argument = "COLUMN", .string = &w.sort,
-		  .help = "sort by it; -COLUMN: the other way round" },
-		{ .name = "columns", .argument = "COLUMN[,...]", .string = &w.columns, .help = "show these columns" },
-		{ .name = "top", .argument = "N", .number = &s->most_processes,
-		  .help = "write the first N processes only" },
-		{ .name = "tree", .argument = "HOW", .choice = &w.tree, .choices = group_kind_names,
-		  .help = "group by cgroup, uid or vm" },
-		{ .name = "How it is shown" },
-		{ .name = "batch", .letter = 'b', .flag = &s->batch, .help = "write text instead of a display" },
-		{ .name = "json", .flag = &s->json, .help = "write one JSON object per sample and line" },
-		{ .name = "csv", .flag = &s->csv, .help = "write one line per process and sample" },
-		{ .name = "no-color", .flag = &s->no_color, .help = "no colours; so does NO_COLOR in the environment" },
-		{ .name = "Where it comes from" },
-		{ .name = "precise", .flag = &s->precise,
-		  .help = "count every page fault: exact, but each takes some 0.1 us longer" },
-		{ .name = "potential", .flag = &s->potential,
-		  .help = "look at all contents now and then: what merging more would free" },
-		{ .name = "domains", .argument = "FILE", .string = &s->domains,
-		  .help = "who may share with whom (each uid, each virtual machine for itself)" },
-		{ .name = "calibration", .argument = "FILE", .string = &s->calibration,
-		  .help = "what breaks cost here (/var/lib/ksmscope/calibration.json)" },
-		{ .name = "no-bpf", .flag = &s->no_bpf, .help = "load no BPF programs: files of /proc and /sys only" },
-		{ .name = "record", .argument = "FILE", .string = &s->record,
-		  .help = "write the samples to a file, too" },
-		{ .name = "replay", .argument = "FILE", .string = &s->replay, .help = "show what was recorded" },
-		{ .name = "sysroot", .argument = "DIR", .string = &s->sysroot,
-		  .help = "look at a captured /proc and /sys instead of this system's" },
-		{ 0 } };
+	view_init(&c.settings.view);
 	list_columns(&epilogue);
 	if (epilogue.failed)
 		return fail(err, EXIT_FAILED, "out of memory reading the options");
 	const struct program program = { .name = "ksmtop", .summary = "what merging memory saves and costs, live",
-					 .usage = "[OPTION]...", .options = rows, .epilogue = epilogue.bytes };
+					 .usage = "[OPTION]...", .options = rows, .shape = &shape, .to = &c,
+					 .epilogue = epilogue.bytes };
 	int rc = options_parse(&program, argc, argv, ret_parsed, &operand, err);
-	if (!rc && *ret_parsed == PARSED_GO)
-		rc = parse_words(s, &w, err);
-	if (!rc && *ret_parsed == PARSED_GO)
-		rc = check(s, &w, err);
-	if (!rc && *ret_parsed == PARSED_GO && s->domains)
-		rc = domains_load(&s->rules, s->domains, err);
+	bool go = !rc && *ret_parsed == PARSED_GO;
+	if (go)
+		rc = parse_words(&c, err);
+	if (go && !rc)
+		rc = check(&c, err);
+	if (go && !rc && c.settings.domains)
+		rc = domains_load(&c.settings.rules, c.settings.domains, err);
+	*s = c.settings;
 	return rc;
 }
 
