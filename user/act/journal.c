@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "base/search.h"
 
 #define FORMAT "ksmscope-journal/1"
 #define LINE_BYTES 256
@@ -111,15 +112,9 @@ static const struct {
 
 static struct record *record_at_line(struct journal *j, uint64_t line)
 {
-	size_t low = 0, high = j->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (j->records[middle].line < line)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < j->count && j->records[low].line == line ? &j->records[low] : NULL;
+	size_t at = partition_point(j->count, i, j->records[i].line < line);
+
+	return at < j->count && j->records[at].line == line ? &j->records[at] : NULL;
 }
 
 static bool read_state(struct journal *j, char *const *words, size_t count)

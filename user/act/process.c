@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/search.h"
 #include "base/units.h"
 #include "sys/ksm_read.h"
 #include "sys/proc.h"
@@ -211,15 +212,9 @@ void family_free(struct family *family)
 
 static const struct task *find_member(const struct family *family, pid_t pid)
 {
-	size_t low = 0, high = family->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (family->members[middle].pid < pid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < family->count && family->members[low].pid == pid ? &family->members[low] : NULL;
+	size_t at = partition_point(family->count, i, family->members[i].pid < pid);
+
+	return at < family->count && family->members[at].pid == pid ? &family->members[at] : NULL;
 }
 
 bool family_descends(const struct family *family, const struct task *member, pid_t pid, uint64_t since_ticks)

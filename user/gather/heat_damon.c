@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/search.h"
 #include "core/huge/heat.h"
 #include "core/sort.h"
 #include "probe/damon.h"
@@ -57,15 +58,7 @@ static void locate(struct listening *l, const struct sysroot *root)
 /* The first region in order whose place is not below `physical`. */
 static size_t first_from(const struct listening *l, uint64_t physical)
 {
-	size_t low = 0, high = l->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (l->physical[l->order[middle]] < physical)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return partition_point(l->count, i, l->physical[l->order[i]] < physical);
 }
 
 static void hear(struct listening *l, const struct damon_event *e)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/search.h"
 
 static bool add_mapping(struct referenced **list, size_t *count, const struct referenced *mapping)
 {
@@ -61,14 +62,7 @@ enum known referenced_read(const struct sysroot *root, pid_t pid, struct referen
 
 const struct referenced *referenced_at(const struct referenced *list, size_t count, uint64_t address)
 {
-	size_t low = 0, high = count;
+	size_t at = partition_point(count, i, list[i].end <= address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (list[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < count && list[low].start <= address ? &list[low] : NULL;
+	return at < count && list[at].start <= address ? &list[at] : NULL;
 }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/search.h"
+
 uint32_t sketch_order_class_of(const struct sketch_order *o, uint32_t owner)
 {
 	uint32_t class = o->class_of ? o->class_of[owner] : owner;
@@ -68,16 +70,9 @@ static bool same_group(const struct sketch_slot *a, const struct sketch_slot *b)
 /* Groups are numbered on, and no group of one stratum has the number of one in another. */
 struct content_run sketch_order_before(const struct sketch_order *o, enum sketch_stratum stratum)
 {
-	uint32_t low = 0, high = o->count;
+	uint32_t at = (uint32_t)partition_point(o->count, i, sketch_order_slot(o, (uint32_t)i)->stratum < stratum);
 
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (sketch_order_slot(o, middle)->stratum < stratum)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return (struct content_run){ .end = low, .group = low };
+	return (struct content_run){ .end = at, .group = at };
 }
 
 bool sketch_order_next(const struct sketch_order *o, struct content_run *run)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/search.h"
 #include "core/sort.h"
 
 int hidden_begin(struct sample *s)
@@ -63,16 +64,10 @@ static void contents_free(struct contents *c)
 
 static void meet_candidate(const struct contents *c, uint64_t hash)
 {
-	size_t low = 0, high = c->count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (c->hash[middle] < hash)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low < c->count && c->hash[low] == hash)
-		c->candidates[low]++;
+	size_t at = partition_point(c->count, i, c->hash[i] < hash);
+
+	if (at < c->count && c->hash[at] == hash)
+		c->candidates[at]++;
 }
 
 static uint64_t freed_of(uint64_t n, uint64_t cap)

@@ -13,6 +13,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/search.h"
 #include "base/units.h"
 #include "core/huge/frontier.h"
 #include "core/judge/plan_private.h"
@@ -185,15 +186,7 @@ static void take_run(struct opting *o, const struct run *run)
 
 static size_t first_region(const struct huge *h, size_t area)
 {
-	size_t low = 0, high = h->count;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		if (h->regions[middle].area < area)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return partition_point(h->count, i, h->regions[i].area < area);
 }
 
 static void opt_in_area(struct chooser *c, size_t a)

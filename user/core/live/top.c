@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
+
 const struct fact_info top_facts[TOP_FACTS] = {
 	[FACT_KSMD_CPU_NS] = { "ksmd_cpu_ns", true, NULL },
 	[FACT_COW_KSM] = { "cow_ksm", true, NULL },
@@ -239,24 +241,9 @@ void top_sample_sort_outcomes(struct top_sample *s)
 		qsort(s->outcomes, s->outcomes_count, sizeof(*s->outcomes), by_outcome);
 }
 
-/* The first outcome of a process that is not below `pid`. */
-static size_t outcomes_from(const struct top_sample *s, pid_t pid)
-{
-	size_t low = 0, high = s->outcomes_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (s->outcomes[middle].pid < pid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 const struct outcome *top_sample_outcomes(const struct top_sample *s, pid_t pid, size_t *ret_count)
 {
-	size_t first = outcomes_from(s, pid), end = first;
+	size_t first = partition_point(s->outcomes_count, i, s->outcomes[i].pid < pid), end = first;
 
 	while (end < s->outcomes_count && s->outcomes[end].pid == pid)
 		end++;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
+
 void policy_facts_free(struct policy_facts *f)
 {
 	domains_free(&f->domains);
@@ -223,14 +225,8 @@ int policy_facts_take(struct policy_facts *f, const struct top_model *m, const s
 
 const struct policy_task *policy_facts_task(const struct policy_facts *f, pid_t pid, uint64_t start_ticks)
 {
-	size_t low = 0, high = f->tasks_count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (f->tasks[middle].pid < pid)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	bool found = low < f->tasks_count && f->tasks[low].pid == pid && f->tasks[low].start_ticks == start_ticks;
-	return found ? &f->tasks[low] : NULL;
+	size_t at = partition_point(f->tasks_count, i, f->tasks[i].pid < pid);
+	bool found = at < f->tasks_count && f->tasks[at].pid == pid && f->tasks[at].start_ticks == start_ticks;
+
+	return found ? &f->tasks[at] : NULL;
 }

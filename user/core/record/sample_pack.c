@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
 #include "core/record/parts.h"
 #include "core/sort.h"
 
@@ -88,18 +89,9 @@ static int read_names(struct codec *c, struct sample *s, struct names *names)
 
 static uint32_t code_name(struct codec *c, const struct names *names, uint32_t offset)
 {
-	size_t low = 0, high = names->count + 1;
-
 	if (code_reads(c))
 		return names->offsets[code_below(c, 0, names->count)];
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-		if (names->offsets[middle] <= offset)
-			low = middle;
-		else
-			high = middle;
-	}
-	code_u64(c, low);
+	code_u64(c, partition_point(names->count + 1, i, names->offsets[i] <= offset) - 1);
 	return offset;
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
+
 
 enum own_kind { OWN_UID, OWN_VM, OWN_PID };
 
@@ -106,16 +108,7 @@ static int own_compare(const struct domain_own *a, const struct domain_own *b)
 /* Index of the first one that is not below `key`. */
 static uint32_t own_find(const struct domains *d, const struct domain_own *key)
 {
-	uint32_t low = 0, high = d->own_count;
-
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (own_compare(&d->own[middle], key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return (uint32_t)partition_point(d->own_count, i, own_compare(&d->own[i], key) < 0);
 }
 
 static bool own_reserve(struct domains *d)
