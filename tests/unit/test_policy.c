@@ -24,6 +24,8 @@ struct made {
 	int64_t knob[KNOB_COUNT];
 	int64_t total, available, stall_some, stall_full;
 	int64_t anon, huge;		/* of the one process that KSM looks at; anon 0: there is none */
+	double undone;			/* merges of it that khugepaged undid */
+	int64_t cow_cost_ns;		/* calibrated; 0: not */
 	int64_t duplicates;		/* pages that merge in the second scan */
 	double scanned, ksmd_ns, cow;
 	int64_t scan_pages;		/* of the scan under way */
@@ -77,6 +79,7 @@ static void add_process(const struct made *m, struct top_sample *s)
 	task_set(t, TASK_HUGE_BYTES, value_of(m->huge));
 	task_set(t, TASK_MERGEABLE, value_of(1));
 	task_set(t, TASK_MERGED_PAGES, value_of(m->knob[KNOB_PAGES_SHARING]));
+	task_set(t, TASK_MERGES_UNDONE, value_of((int64_t)m->undone));
 }
 
 static void sample_of(const struct made *m, struct top_sample *ret)
@@ -93,6 +96,7 @@ static void sample_of(const struct made *m, struct top_sample *ret)
 	ret->fact[FACT_STALL_FULL_AVG10] = value_of(m->stall_full);
 	ret->fact[FACT_KSMD_CPU_NS] = value_of((int64_t)m->ksmd_ns);
 	ret->fact[FACT_COW_KSM] = value_of((int64_t)m->cow);
+	ret->fact[FACT_COW_COST_NS] = m->cow_cost_ns ? value_of(m->cow_cost_ns) : (struct value){ .known = ABSENT };
 	if (m->anon)
 		add_process(m, ret);
 }
@@ -109,6 +113,7 @@ struct driving {
 	struct top_model model;
 	struct top_track track;
 	unsigned int now;
+	int64_t arrivals;		/* pages a second whose content exists elsewhere; 0: as the sample has it */
 	int64_t time_ns;		/* what the clock has gone forward in all */
 	int64_t changed_ns[KNOB_COUNT];	/* on that time */
 	bool changed[KNOB_COUNT];
@@ -170,6 +175,8 @@ static void decide(struct driving *d, const struct policy_look *look)
 	assert_int_equal(top_model_build(&d->model, before, &d->samples[d->now], &d->track), 0);
 	assert_int_equal(policy_facts_take(&d->facts, &d->model, &d->config, &d->rules, NULL, NULL), 0);
 	policy_decision_free(&d->decision);
+	if (d->arrivals)
+		d->facts.new_duplicates = value_of(d->arrivals * 1000);
 	assert_int_equal(policy_step(&d->config, &d->memory, &d->facts, look, &d->decision), 0);
 	for (size_t i = 0; i < d->decision.plan.count; i++)
 		carry_out(d, &d->decision.plan.changes[i]);
@@ -308,6 +315,158 @@ static void test_stops_when_cow_breaks_cost_more(void **state)
 	}
 	assert_int_equal(d.memory.pace.pace, PACE_REST);
 	assert_int_equal(d.machine.knob[KNOB_RUN], 0);
+	end(&d);
+}
+
+/* COW breaks at this rate for three minutes, in a machine where 390 MiB are merged: is the engine stopped? */
+static bool stops_at(double breaks_per_second, int64_t calibrated_ns, char reason[240])
+{
+	struct driving d;
+	begin(&d, "[pressure]\nmin_free = 24G\n");
+	d.machine.cow_cost_ns = calibrated_ns;
+	steps(&d, 60);
+	assert_int_equal(d.memory.pace.pace, PACE_WATCH);
+	for (int i = 0; i < 90; i++) {
+		d.machine.cow += 2 * breaks_per_second;
+		step(&d, 2);
+	}
+	bool stopped = d.memory.pace.pace == PACE_REST;
+	assert_int_equal(d.machine.knob[KNOB_RUN], !stopped);
+	strcpy(reason, d.memory.pace.reason);
+	end(&d);
+	return stopped;
+}
+
+/* The same breaks are worth it where they are cheap, and not where they are dear; what is assumed is dear, and said to be. */
+static void test_cow_breaks_cost_what_was_calibrated(void **state)
+{
+	(void)state;
+	char reason[240];
+
+	assert_false(stops_at(2500, 3000, reason));
+	assert_true(stops_at(2500, 12000, reason));
+	assert_non_null(strstr(reason, "at 12.0 µs each by the calibration"));
+	assert_true(stops_at(2500, 0, reason));
+	assert_non_null(strstr(reason, "at 9.2 µs each, assumed"));
+	assert_true(stops_at(2500, -3000, reason));	/* nonsense is none */
+	assert_non_null(strstr(reason, "assumed"));
+}
+
+/* What it costs and gains can't be seen any more, each way: it stops. */
+static void test_stops_where_costs_cannot_be_seen(void **state)
+{
+	(void)state;
+	static const unsigned int facts[] = { FACT_KSMD_CPU_NS, FACT_COW_KSM, KNOB_PAGES_SHARING, KNOB_PAGES_UNSHARED };
+
+	for (size_t i = 0; i < sizeof(facts) / sizeof(*facts); i++) {
+		struct driving d;
+		begin(&d, "[pressure]\nmin_free = 24G\n");
+		steps(&d, 60);
+		assert_int_equal(d.memory.pace.pace, PACE_WATCH);
+		for (int k = 0; k < 10; k++) {
+			pass(&d.machine, 2);
+			sample_of(&d.machine, &d.samples[!d.now]);
+			d.samples[!d.now].fact[facts[i]] = (struct value){ .known = DENIED };
+			if (facts[i] == KNOB_PAGES_SHARING || facts[i] == KNOB_PAGES_UNSHARED)
+				d.samples[!d.now].fact[KNOB_GENERAL_PROFIT] = (struct value){ .known = ABSENT };
+			decide(&d, NULL);
+		}
+		assert_int_equal(d.memory.pace.pace, PACE_REST);
+		assert_int_equal(d.machine.knob[KNOB_RUN], 0);
+		end(&d);
+	}
+}
+
+/* Available memory that cannot be presses nobody. */
+static void test_available_memory_is_plausible(void **state)
+{
+	(void)state;
+	static const int64_t cannot_be[] = { -1, INT64_MIN, -GIB };
+	struct driving d;
+
+	for (size_t i = 0; i < sizeof(cannot_be) / sizeof(*cannot_be); i++) {
+		begin(&d, "[pressure]\nmin_free = 6G\n");
+		d.machine.available = cannot_be[i];
+		steps(&d, 20);
+		assert_int_equal(d.memory.pressure.state, PRESSURE_HIGH);
+		assert_false(is_known(d.facts.available_bytes));
+		assert_int_equal(d.machine.knob[KNOB_RUN], 0);
+		end(&d);
+	}
+	/* more than there is, by a bound above it; and where it is not known how much there is */
+	for (int i = 0; i < 2; i++) {
+		begin(&d, "[pressure]\nmin_free = 100G\n");
+		d.machine.available = i ? 0 : 25 * GIB;
+		d.machine.total = i ? -1 : 24 * GIB;
+		steps(&d, 20);
+		assert_int_equal(d.memory.pressure.state, PRESSURE_HIGH);
+		assert_int_equal(d.machine.knob[KNOB_RUN], 0);
+		end(&d);
+	}
+}
+
+/* Forward it ends no hold time and no back-off early; backward it makes none last for ever. */
+static void test_a_clock_that_jumps(void **state)
+{
+	(void)state;
+	struct driving d;
+	begin(&d, "[pressure]\nmin_free = 24G\n[engine]\nback_off = 10min\n");
+	steps(&d, 10);
+	assert_int_equal(d.machine.knob[KNOB_RUN], 1);
+	d.machine.knob[KNOB_RUN] = 0;		/* somebody */
+	steps(&d, 10);
+	int64_t before = d.memory.now_ns;
+	d.machine.clock_ns += 7200 * SECOND;
+	step(&d, 2);
+	assert_int_equal(d.memory.now_ns, before + POLICY_STEP_NS);
+	steps(&d, 10);
+	assert_int_equal(d.machine.knob[KNOB_RUN], 0);
+	before = d.memory.now_ns;
+	d.machine.clock_ns -= 50000 * SECOND;
+	step(&d, 2);
+	assert_int_equal(d.memory.now_ns, before);
+	d.machine.clock_ns = INT64_MIN;
+	step(&d, 2);
+	d.machine.clock_ns = INT64_MAX - 2 * SECOND;
+	step(&d, 2);
+	assert_int_equal(d.memory.now_ns, before + POLICY_STEP_NS);
+	d.machine.clock_ns = 5 * SECOND;
+	steps(&d, 300);
+	assert_int_equal(d.machine.knob[KNOB_RUN], 1);
+	end(&d);
+}
+
+/* Duplicates arrive somewhere, and the engine finds nothing: each sweep for them takes twice as many as the one before. */
+static void test_arrivals_in_vain(void **state)
+{
+	(void)state;
+	struct driving d;
+	unsigned int sweeps[2] = { 0 };
+	begin(&d, "[pressure]\nmin_free = 24G\n");
+	steps(&d, 60);
+	assert_int_equal(d.memory.pace.pace, PACE_WATCH);
+	d.arrivals = 1000;			/* 16 MiB in 4 s */
+	for (int i = 0; i < 1800; i++) {
+		enum pace before = d.memory.pace.pace;
+		step(&d, 2);
+		sweeps[i >= 900] += d.memory.pace.pace == PACE_SWEEP && before != PACE_SWEEP;
+	}
+	assert_in_range(sweeps[0], 3, 10);
+	assert_in_range(sweeps[1], 0, 2);
+	/* they merge after all: the next ones are believed at once */
+	d.arrivals = 100000;
+	d.machine.duplicates += 50000;
+	d.machine.since = d.machine.knob[KNOB_FULL_SCANS];
+	for (int i = 0; i < 300 && d.memory.pace.pace != PACE_SWEEP; i++)
+		step(&d, 2);
+	d.arrivals = 0;
+	steps(&d, 60);
+	assert_int_equal(d.machine.knob[KNOB_PAGES_SHARING], d.machine.duplicates);
+	assert_int_equal(d.memory.pace.pace, PACE_WATCH);
+	assert_int_equal(d.memory.pace.in_vain, 0);
+	d.arrivals = 1000;
+	steps(&d, 4);
+	assert_int_equal(d.memory.pace.pace, PACE_SWEEP);
 	end(&d);
 }
 
@@ -480,6 +639,40 @@ static void test_takes_out_what_churns(void **state)
 	end(&d);
 }
 
+/* khugepaged undoes 5000 merges every tenth second, as its scans come round: it and ksmd play ping-pong. */
+static unsigned int released_while_undone(double merges)
+{
+	struct driving d;
+	struct policy_range r = range(0x1000000);
+	unsigned int released = 0;
+
+	begin(&d, workers);
+	steps(&d, 4);
+	assert_int_equal(opted_in(&d, &r), 1);
+	for (int i = 0; i < 100; i++) {
+		d.machine.undone += i % 5 ? 0 : merges;
+		step(&d, 2);
+		for (size_t k = 0; k < d.decision.plan.count; k++) {
+			const struct change *c = &d.decision.plan.changes[k];
+			released += c->kind == CHANGE_RELEASE;
+			if (c->kind == CHANGE_RELEASE)
+				assert_non_null(strstr(c->reason, "khugepaged undoes"));
+		}
+	}
+	assert_int_equal(d.memory.own[0].count, !released);
+	if (released)		/* and it is left alone */
+		assert_int_equal(opted_in(&d, &r), 0);
+	end(&d);
+	return released;
+}
+
+static void test_stops_ping_pong_with_khugepaged(void **state)
+{
+	(void)state;
+	assert_int_equal(released_while_undone(5000), 1);
+	assert_int_equal(released_while_undone(50), 0);	/* hardly any of 100000 merged */
+}
+
 /* ---- whatever the figures are ---- */
 
 static int64_t pick(uint64_t *random, const int64_t *from, size_t count)
@@ -633,7 +826,7 @@ static void test_less_is_never_bolder(void **state)
 		struct value *inputs[] = {
 			&d.facts.available_bytes, &d.facts.total_bytes, &d.facts.stall_some, &d.facts.stall_full,
 			&d.facts.mergeable_bytes, &d.facts.win_bytes, &d.facts.new_duplicates, &d.facts.ksmd_cpu_ns,
-			&d.facts.cow_ksm, &d.facts.tasks[0].huge_bytes, &d.facts.tasks[0].anon_bytes,
+			&d.facts.cow_ksm, &d.facts.cow_cost_ns, &d.facts.tasks[0].huge_bytes, &d.facts.tasks[0].anon_bytes,
 			&d.facts.knob[random64(&random) % KNOB_COUNT],
 		};
 		for (size_t k = 0; k < sizeof(inputs) / sizeof(*inputs); k++) {
@@ -725,12 +918,18 @@ int main(void)
 		cmocka_unit_test(test_sweeps_then_watches),
 		cmocka_unit_test(test_stops_where_it_never_pays),
 		cmocka_unit_test(test_stops_when_cow_breaks_cost_more),
+		cmocka_unit_test(test_cow_breaks_cost_what_was_calibrated),
+		cmocka_unit_test(test_stops_where_costs_cannot_be_seen),
+		cmocka_unit_test(test_available_memory_is_plausible),
+		cmocka_unit_test(test_a_clock_that_jumps),
+		cmocka_unit_test(test_arrivals_in_vain),
 		cmocka_unit_test(test_hands_off_what_others_write),
 		cmocka_unit_test(test_no_engine_across_domains),
 		cmocka_unit_test(test_keeps_huge_pages),
 		cmocka_unit_test(test_advisor_is_driven_or_off),
 		cmocka_unit_test(test_whom_it_opts_in),
 		cmocka_unit_test(test_takes_out_what_churns),
+		cmocka_unit_test(test_stops_ping_pong_with_khugepaged),
 		cmocka_unit_test(test_a_day),
 		cmocka_unit_test(test_less_is_never_bolder),
 		cmocka_unit_test(test_over_budget_never_raises),

@@ -110,6 +110,8 @@ static void json_figures(struct json *j, const struct policy_config *config, con
 	json_double(j, "ksmd_cpu_ratio", m->pace.ksmd_share);
 	json_double(j, "cow_cpu_ratio", m->pace.cow_share);
 	json_double(j, "page_cpu_ns", m->pace.page_ns);
+	json_double(j, "cow_break_cpu_ns", policy_cow_cost_ns(f));
+	json_bool(j, "cow_break_calibrated", is_known(f->cow_cost_ns));
 	json_end_object(j);
 }
 

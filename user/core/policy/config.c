@@ -48,6 +48,7 @@ void policy_config_init(struct policy_config *ret)
 		.rich = 0.25,
 		.least_share = 0.10,
 		.churn = 0.50,
+		.patience_ns = SECONDS(60),
 		.least_bytes = UINT64_C(1) << 20,
 		.most_ranges = 64,
 	};

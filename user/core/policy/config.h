@@ -96,6 +96,7 @@ struct policy_config {
 	uint64_t look_bytes;		/* do not look at more anonymous memory than this */
 	double rich;			/* share of a range that must be duplicates for BREAK_RICH */
 	double least_share;		/* share that must be duplicates at all */
+	int64_t patience_ns;		/* a process that costs more than it gains for so long is taken out */
 	double churn;			/* share of a range that changes between two looks: taken out again */
 	uint64_t least_bytes;		/* duplicates in a range, below which it is not worth a stop of the process */
 	uint64_t most_ranges;		/* opted in at one step */

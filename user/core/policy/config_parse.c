@@ -78,6 +78,7 @@ static const struct key keys[] = {
 	{ SECTION_OPT_IN, "rich", TYPE_SHARE, AT(rich), 0, 1, NULL },
 	{ SECTION_OPT_IN, "least_share", TYPE_SHARE, AT(least_share), 0, 1, NULL },
 	{ SECTION_OPT_IN, "churn", TYPE_SHARE, AT(churn), 0, 1, NULL },
+	{ SECTION_OPT_IN, "patience", TYPE_DURATION, AT(patience_ns), 1, DAY, NULL },
 	{ SECTION_OPT_IN, "least_range", TYPE_BYTES, AT(least_bytes), 0, MOST_BYTES, NULL },
 	{ SECTION_OPT_IN, "most_ranges", TYPE_COUNT, AT(most_ranges), 1, 100000, NULL },
 	{ SECTION_STATE, "below", TYPE_SHARE, STATE(below), 0, 100, NULL },

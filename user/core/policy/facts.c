@@ -21,6 +21,7 @@ void policy_facts_free(struct policy_facts *f)
 #define MOST_BYTES (INT64_C(1) << 48)
 #define MOST_PAGE_BYTES (1 << 20)
 #define MOST_PAGES (INT64_C(1) << 40)
+#define MOST_COW_NS 1000000
 
 /* Figures that cannot be are not known: what does not add up must not lead to an action. */
 static struct value plausible(struct value v, int64_t most)
@@ -45,20 +46,18 @@ static void take_knobs(struct policy_facts *f, const struct top_sample *s)
 static void take_machine(struct policy_facts *f, const struct top_model *m)
 {
 	const struct top_sample *s = m->sample;
-	struct quantity arrivals = m->host[HOST_NEW_DUPLICATES];
 
 	f->clock_ns = s->clock_ns;
 	f->page_bytes = s->page_bytes && s->page_bytes <= MOST_PAGE_BYTES ? s->page_bytes : 1;
 	f->total_bytes = plausible(s->fact[FACT_TOTAL_BYTES], MOST_BYTES);
-	f->available_bytes = plausible(s->fact[FACT_AVAILABLE_BYTES], value_or(f->total_bytes, 0));
+	f->available_bytes = plausible(s->fact[FACT_AVAILABLE_BYTES], value_or(f->total_bytes, -1));
 	f->stall_some = plausible(s->fact[FACT_STALL_SOME_AVG10], 10000);
 	f->stall_full = plausible(s->fact[FACT_STALL_FULL_AVG10], 10000);
 	take_knobs(f, s);
 	f->ksmd_cpu_ns = plausible(s->fact[FACT_KSMD_CPU_NS], INT64_MAX);
 	f->cow_ksm = plausible(s->fact[FACT_COW_KSM], INT64_MAX);
-	f->new_duplicates = (struct value){ .known = arrivals.known };
-	if (arrivals.known == KNOWN && arrivals.low >= 0 && arrivals.low < 1e12)
-		f->new_duplicates = value_of((int64_t)(arrivals.low * 1000));	/* the least of what it can be */
+	f->cow_cost_ns = plausible(s->fact[FACT_COW_COST_NS], MOST_COW_NS);
+	f->new_duplicates = (struct value){ .known = m->host[HOST_NEW_DUPLICATES].known };
 }
 
 /* ---- who else drives the engine ---- */
@@ -84,6 +83,13 @@ static double rate_of(const struct top_row *row, enum field field)
 {
 	struct quantity q = top_row_value(row, field);
 	return q.known == KNOWN && q.value > 0 ? q.value : 0;
+}
+
+/* The least of what it can be. */
+static double least_of(const struct top_row *row, enum field field)
+{
+	struct quantity q = top_row_value(row, field);
+	return q.known == KNOWN && q.low > 0 && q.low < 1e9 ? q.low : 0;
 }
 
 /*
@@ -139,6 +145,7 @@ static int take_task(struct policy_facts *f, const struct top_model *m, const st
 		.merged_pages = plausible(task_value(t, TASK_MERGED_PAGES), MOST_PAGES),
 		.potential_bytes = plausible(task_value(t, TASK_POTENTIAL_BYTES), MOST_BYTES),
 		.cow_per_second = rate_of(row, PROC_COW), .undone_per_second = rate_of(row, PROC_UNDONE),
+		.new_duplicates = least_of(row, PROC_NEW_DUPLICATES),
 	};
 	return task->domain == DOMAIN_NO_MEMORY ? -ENOMEM : 0;
 }
@@ -165,6 +172,7 @@ static void count_domain(struct policy_facts *f, uint32_t domain, uint32_t first
 static void sum_up(struct policy_facts *f)
 {
 	uint32_t first = 0;
+	double arrivals = 0;
 
 	f->mergeable_bytes = value_of(0);
 	f->win_bytes = value_of(0);
@@ -174,10 +182,13 @@ static void sum_up(struct policy_facts *f)
 			continue;
 		add_to(&f->mergeable_bytes, t->anon_bytes);
 		add_to(&f->win_bytes, t->potential_bytes);
+		arrivals += t->new_duplicates;
 		if (!f->mergeable_domains)
 			first = t->domain;
 		count_domain(f, t->domain, first);
 	}
+	if (is_known(f->new_duplicates))
+		f->new_duplicates = value_of((int64_t)(arrivals * 1000));
 }
 
 /* ---- the domain in which it opts in ---- */
@@ -221,6 +232,20 @@ int policy_facts_take(struct policy_facts *f, const struct top_model *m, const s
 	}
 	sum_up(f);
 	return choose(f, config);
+}
+
+double policy_cow_cost_ns(const struct policy_facts *f)
+{
+	return is_known(f->cow_cost_ns) ? (double)f->cow_cost_ns.number : COW_COST_ASSUMED_NS;
+}
+
+struct policy_cow_text policy_cow_cost_text(const struct policy_facts *f)
+{
+	struct policy_cow_text text;
+
+	snprintf(text.text, sizeof(text.text), "%.1f µs each%s", policy_cow_cost_ns(f) / 1e3,
+		 is_known(f->cow_cost_ns) ? " by the calibration" : ", assumed");
+	return text;
 }
 
 const struct policy_task *policy_facts_task(const struct policy_facts *f, pid_t pid, uint64_t start_ticks)

@@ -10,10 +10,11 @@
 
 #include "base/units.h"
 
-#define BAD_NS INT64_C(60000000000)
 #define CHURN_LOOKS 2
-/* khugepaged undoes more than this share of the merged pages in a minute: it and ksmd play ping-pong. */
+/* khugepaged undoes more than this share of the merged pages while patience lasts: it and ksmd play ping-pong. */
 #define UNDONE_SHARE 0.1
+#define LEAST_COW_SHARE 1e-5
+#define LEAST_UNDONE 1.0
 
 /* ---- decisions ---- */
 
@@ -133,23 +134,36 @@ static int release(struct policy_decision *d, struct policy_memory *m, struct ow
 {
 	own->changed_ns = m->now_ns;
 	own->bad_ns = 0;
+	own->cow_rate = own->undone_rate = 0;
 	return decision_add(d, (struct change){ .kind = CHANGE_RELEASE, .pid = own->pid, .start_ticks = own->start_ticks,
 						.start = start, .end = end }, "%s", why);
 }
 
-/* NULL, or what is wrong with it at this moment. */
-static const char *is_bad(const struct policy_config *c, const struct policy_facts *f, const struct policy_task *t,
-			  char why[160])
+/* Both come in bursts (khugepaged sleeps between its scans, breaks are seen part of the time): the mean over patience. */
+static void smooth(const struct policy_config *c, const struct policy_task *t, struct own_process *own, int64_t passed_ns)
 {
-	double merged = (double)value_or(t->merged_pages, 0);
-	double gain = c->worth * merged * (double)f->page_bytes / (double)(1 << 30);
-	double cost = t->cow_per_second * COW_BREAK_NS / 1e9;
+	double weight = (double)passed_ns / (double)c->patience_ns;
 
-	if (is_known(t->merged_pages) && cost > gain && cost > 1e-5)
-		snprintf(why, 160, "it breaks %.0f merged pages a second, %.2f %% of a CPU, for %s merged", t->cow_per_second,
-			 cost * 100, show_bytes((int64_t)(merged * (double)f->page_bytes)).text);
-	else if (t->undone_per_second * 60 > merged * UNDONE_SHARE && t->undone_per_second > 1)
-		snprintf(why, 160, "khugepaged undoes %.0f merges a second: the huge pages win", t->undone_per_second);
+	if (weight > 1)
+		weight = 1;
+	own->cow_rate += (t->cow_per_second - own->cow_rate) * weight;
+	own->undone_rate += (t->undone_per_second - own->undone_rate) * weight;
+}
+
+/* NULL, or what is wrong with it. */
+static const char *is_bad(const struct policy_config *c, const struct policy_facts *f, const struct policy_task *t,
+			  const struct own_process *own, char why[160])
+{
+	double merged = (double)value_or(t->merged_pages, 0), patience = (double)c->patience_ns / 1e9;
+	double gain = c->worth * merged * (double)f->page_bytes / (double)(1 << 30);
+	double cost = own->cow_rate * policy_cow_cost_ns(f) / 1e9;
+
+	if (is_known(t->merged_pages) && cost > gain && cost > LEAST_COW_SHARE)
+		snprintf(why, 160, "it breaks %.0f merged pages a second (%s), %.2f %% of a CPU, for %s merged", own->cow_rate,
+			 policy_cow_cost_text(f).text, cost * 100,
+			 show_bytes((int64_t)(merged * (double)f->page_bytes)).text);
+	else if (own->undone_rate * patience > merged * UNDONE_SHARE && own->undone_rate > LEAST_UNDONE)
+		snprintf(why, 160, "khugepaged undoes %.0f merges a second: the huge pages win", own->undone_rate);
 	else
 		return NULL;
 	return why;
@@ -159,10 +173,11 @@ static int check_one(const struct policy_config *c, struct policy_memory *m, con
 		     const struct policy_task *t, struct own_process *own, int64_t passed_ns, struct policy_decision *d)
 {
 	char why[160];
-	const char *bad = is_bad(c, f, t, why);
 
+	smooth(c, t, own, passed_ns);
+	const char *bad = is_bad(c, f, t, own, why);
 	own->bad_ns = bad ? own->bad_ns + passed_ns : 0;
-	if (!own->count || own->bad_ns < BAD_NS || m->now_ns - own->changed_ns < BAD_NS)
+	if (!own->count || own->bad_ns < c->patience_ns || m->now_ns - own->changed_ns < c->patience_ns)
 		return 0;
 	return release(d, m, own, 0, UINT64_MAX, why);
 }

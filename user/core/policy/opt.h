@@ -5,7 +5,7 @@
 
 #include "core/policy/policy.h"
 
-/* Those of ours that ended are forgotten; those that cost more than they gain for a minute are taken out. -ENOMEM or 0. */
+/* Those of ours that ended are forgotten; those that cost more than they gain for longer than `patience` are taken out. -ENOMEM or 0. */
 int opt_check_own(const struct policy_config *config, struct policy_memory *memory, const struct policy_facts *facts,
 		  int64_t passed_ns, struct policy_decision *ret);
 

@@ -21,7 +21,11 @@ const char *const pace_names[PACES] = { "stopped", "sweep", "watch", "rest" };
 /* Scans that go on bringing a little are a watch's work. */
 #define MOST_SCANS 12
 #define SETTLE_SECONDS 60
+#define WHY 160
 #define COSTS_MORE_STEPS 3
+/* Arrivals of which less than this part of what was hoped for merges were in vain. */
+#define IN_VAIN_SHARE 4
+#define MOST_IN_VAIN 10
 
 __attribute__((format(printf, 4, 5)))
 static void enter(struct pace_memory *m, enum pace pace, int64_t now_ns, const char *fmt, ...)
@@ -87,13 +91,20 @@ static void measure(struct pace_memory *m, const struct policy_facts *f, int64_t
 		}
 	}
 	if (passed > 0 && cow >= 0)
-		m->cow_share = blend(m->cow_share, cow * COW_BREAK_NS / passed, weight);
+		m->cow_share = blend(m->cow_share, cow * policy_cow_cost_ns(f) / passed, weight);
 	m->ksmd_cpu_ns = f->ksmd_cpu_ns;
 	m->cow_ksm = f->cow_ksm;
 	m->scanned_pages = f->knob[KNOB_PAGES_SCANNED];
 }
 
 /* ---- a sweep ---- */
+
+/* Content that exists already need not be where the engine looks: who cried wolf has to cry louder. */
+static bool arrivals_suffice(const struct pace_memory *m, const struct policy_config *c, const struct policy_facts *f)
+{
+	unsigned int shift = m->in_vain < MOST_IN_VAIN ? m->in_vain : MOST_IN_VAIN;
+	return m->arrived_pages * (double)f->page_bytes >= (double)c->gain_bytes * (double)(1u << shift);
+}
 
 static void start_sweep(struct pace_memory *m, const struct policy_config *c, const struct policy_facts *f,
 			int64_t now_ns, const char *why)
@@ -102,6 +113,7 @@ static void start_sweep(struct pace_memory *m, const struct policy_config *c, co
 	m->saved_at_start = m->saved_at_scan = value_or(saved_pages(f), 0);
 	m->scanned_at_start = value_or(f->knob[KNOB_PAGES_SCANNED], -1);
 	m->proven = m->asked || value_or(f->win_bytes, 0) >= (int64_t)c->gain_bytes;
+	m->by_arrivals = !m->asked && arrivals_suffice(m, c, f);
 	m->arrived_pages = 0;
 	m->asked = false;
 	m->costs_more = 0;
@@ -151,6 +163,10 @@ static void judge_sweep(struct pace_memory *m, const struct policy_config *c, co
 	if (!done)
 		return;
 	end_sweep(m, f);
+	if (won * (int64_t)f->page_bytes >= (int64_t)c->gain_bytes / IN_VAIN_SHARE)
+		m->in_vain = 0;
+	else if (m->by_arrivals)
+		m->in_vain++;
 	if (saved_bytes < (int64_t)c->gain_bytes) {
 		snprintf(why, sizeof(why), "two scans of everything saved %s, less than %s", show_bytes(saved_bytes).text,
 			 show_bytes((int64_t)c->gain_bytes).text);
@@ -186,7 +202,7 @@ static const char *news(const struct pace_memory *m, const struct policy_config 
 		return "memory was opted in";
 	if (more >= gain && more > m->known_bytes / 50)
 		return "processes that are opted in have more memory than at the last sweep";
-	if (m->arrived_pages * (double)f->page_bytes >= (double)gain)
+	if (arrivals_suffice(m, c, f))
 		return "new pages arrived whose content exists already";
 	if (is_known(f->win_bytes) && f->win_bytes.number >= m->win_taken_bytes + m->win_taken_bytes / 4 + gain)
 		return "more can be won, by the last measurement";
@@ -212,7 +228,7 @@ static struct value profit_of(const struct policy_facts *f)
 }
 
 static const char *costs_more(struct pace_memory *m, const struct policy_config *c, const struct policy_facts *f,
-			      int64_t now_ns, char why[120])
+			      int64_t now_ns, char why[WHY])
 {
 	double gib = (double)(value_or(saved_pages(f), 0) * (int64_t)f->page_bytes) / (double)(1 << 30);
 	double cost = m->ksmd_share + m->cow_share;
@@ -227,16 +243,16 @@ static const char *costs_more(struct pace_memory *m, const struct policy_config 
 	if (m->costs_more < COSTS_MORE_STEPS)
 		return NULL;
 	if (profit < 0)
-		snprintf(why, 120, "its metadata takes %s more than it saves", show_bytes(-profit).text);
+		snprintf(why, WHY, "its metadata takes %s more than it saves", show_bytes(-profit).text);
 	else
-		snprintf(why, 120, "%.2f %% of a CPU (ksmd %.2f %%, COW breaks %.2f %%) for %.3f GiB saved is more than it is "
-			 "worth", cost * 100, m->ksmd_share * 100, m->cow_share * 100, gib);
+		snprintf(why, WHY, "%.2f %% of a CPU (ksmd %.2f %%, COW breaks %.2f %% at %s) for %.3f GiB saved is more than "
+			 "it is worth", cost * 100, m->ksmd_share * 100, m->cow_share * 100, policy_cow_cost_text(f).text, gib);
 	return why;
 }
 
 static void watch(struct pace_memory *m, const struct policy_config *c, const struct policy_facts *f, int64_t now_ns)
 {
-	char text[120];
+	char text[WHY];
 	const char *why = costs_more(m, c, f, now_ns, text);
 
 	if (why)

@@ -24,13 +24,10 @@
 enum pace { PACE_STOPPED, PACE_SWEEP, PACE_WATCH, PACE_REST, PACES };
 extern const char *const pace_names[PACES];	/* "stopped" … */
 
-/* A write to a merged page, the fault included: measured on an EPYC of 2024 (docs/model.md). */
-#define COW_BREAK_NS 4600
-
 struct pace_memory {
 	enum pace pace;
 	int64_t since_ns;
-	char reason[160];
+	char reason[240];
 
 	/* What the engine did up to the step before. */
 	struct value ksmd_cpu_ns, scanned_pages, cow_ksm;
@@ -45,6 +42,8 @@ struct pace_memory {
 
 	/* News since the last sweep ended. */
 	double arrived_pages;
+	bool by_arrivals;		/* arrivals asked for the sweep */
+	unsigned int in_vain;		/* such sweeps in a row that brought nothing: it takes twice as many for the next */
 	int64_t known_bytes;		/* mergeable memory that the last sweep went through */
 	bool asked;			/* ranges were opted in */
 	int64_t win_taken_bytes;	/* the measurement that the last sweep answered */

@@ -43,6 +43,7 @@ struct own_process {
 		unsigned int strikes;	/* looks in a row in which it only churned */
 	} *ranges;
 	size_t count;
+	double cow_rate, undone_rate;	/* per second, smoothed over `patience` */
 	int64_t bad_ns;			/* how long it has cost more than it gained */
 	int64_t shunned_until_ns;	/* it refused, or did not pay */
 	int64_t changed_ns;
@@ -64,6 +65,7 @@ struct policy_memory {
 	int64_t next_look_ns, look_pause_ns, looked_ns;
 	double allowed_bytes, looked_bytes;	/* of those that may be opted in: at the last step, and at the last look */
 	char domain[64];		/* in which it has opted in; "": none yet */
+	double cow_cost_ns;		/* that was told last; 0: none yet */
 };
 
 enum policy_priority { POLICY_ERROR = 3, POLICY_WARNING = 4, POLICY_NOTICE = 5, POLICY_INFO = 6 };	/* as syslog */

@@ -123,6 +123,18 @@ static void step_pressure(const struct policy_config *c, struct policy_memory *m
 		m->next_look_ns = m->now_ns;	/* more is allowed now */
 }
 
+/* What a decision about costs stands on is told once, and when it changes. */
+static void tell_costs(struct policy_memory *m, const struct policy_facts *f, struct policy_decision *d)
+{
+	double cost = policy_cow_cost_ns(f);
+
+	if (m->cow_cost_ns == cost)
+		return;
+	m->cow_cost_ns = cost;
+	decision_tell(d, POLICY_INFO, "writes to merged pages cost %s%s", policy_cow_cost_text(f).text,
+		      is_known(f->cow_cost_ns) ? "" : ": this machine is not calibrated (ksm-advise --calibrate)");
+}
+
 static int64_t own_unseen_bytes(const struct policy_memory *m, const struct policy_facts *f)
 {
 	int64_t bytes = 0;
@@ -157,6 +169,7 @@ int policy_step(const struct policy_config *c, struct policy_memory *m, const st
 	*ret = (struct policy_decision){ 0 };
 	if (m->steps == 1)
 		m->advisor_found = value_or(f->knob[KNOB_ADVISOR_MODE], ADVISOR_NONE) != ADVISOR_NONE;
+	tell_costs(m, f, ret);
 	step_pressure(c, m, f, passed, ret);
 	bool foreign = control_is_foreign(c, m, f, ret);
 	rc = opt_check_own(c, m, f, passed, ret);
