@@ -93,27 +93,37 @@ static void verdict(struct report *r)
 		    r->style->colour ? "\033[0m" : "");
 }
 
+/* Is it the same of another process? What is of no process has no number in it, and is alike to nothing. */
+static bool alike(const struct missing *a, const struct missing *b)
+{
+	size_t words = strcspn(a->what, "0123456789");
+	return a->what[words] && words == strcspn(b->what, "0123456789") && !strncmp(a->what, b->what, words) &&
+	       a->harmless == b->harmless && a->state == b->state && !strcmp(a->why, b->why);
+}
+
+/* What is missing of many processes is said once, with how many they are. */
 static void incomplete(struct report *r)
 {
 	const struct sample *s = r->sample;
-	size_t shown = 0, left = 0;
+	bool verbose = r->style->verbose;
 
 	if (r->model->complete)
 		return;
 	heading(r, "This answer is partial");
 	for (size_t i = 0; i < s->missing_count; i++) {
 		const struct missing *m = &s->missing[i];
-		if (m->harmless)
+		size_t first = 0, more = 0;
+		while (first < i && !alike(&s->missing[first], m))
+			first++;
+		if (m->harmless || (first < i && !verbose))
 			continue;
-		if (shown == FEW_ROWS && !r->style->verbose) {
-			left++;
-			continue;
-		}
-		shown++;
-		text_printf(r->out, "  %s: %s (%s)\n", m->what, known_name(m->state), m->why);
+		for (size_t k = i + 1; k < s->missing_count && !verbose; k++)
+			more += alike(m, &s->missing[k]);
+		text_printf(r->out, "  %s", m->what);
+		if (more)
+			text_printf(r->out, " and of %zu more", more);
+		text_printf(r->out, ": %s (%s)\n", known_name(m->state), m->why);
 	}
-	if (left)
-		text_printf(r->out, "  … and %zu more (--verbose)\n", left);
 }
 
 struct row {
@@ -444,22 +454,51 @@ static void domains(struct report *r)
 
 /* ---- what it means ---- */
 
+static bool same_cause(const struct reason *a, const struct reason *b)
+{
+	return a->code == b->code && a->pid && b->pid;
+}
+
+/* The other processes that have the same cause, the first few by name. */
+static void others(struct report *r, size_t of)
+{
+	const struct model *m = r->model;
+	size_t count = 0;
+
+	for (size_t i = of + 1; i < m->reasons_count; i++) {
+		if (!same_cause(&m->reasons[of], &m->reasons[i]))
+			continue;
+		if (count++ < FEW_ROWS)
+			text_printf(r->out, "%s%d", count == 1 ? "      also " : ", ", m->reasons[i].pid);
+	}
+	if (count > FEW_ROWS)
+		text_printf(r->out, " and %zu more (--verbose)", count - FEW_ROWS);
+	if (count)
+		text_puts(r->out, "\n");
+}
+
+/* A cause that many processes have is told of the first one. */
 static void reasons(struct report *r)
 {
 	const struct model *m = r->model;
-	size_t count = m->reasons_count;
-	if (count)
+
+	if (m->reasons_count)
 		heading(r, "Why it is not merged today, and what to do");
-	for (size_t i = 0; i < (r->style->verbose || count <= 24 ? count : 24); i++) {
+	for (size_t i = 0; i < m->reasons_count; i++) {
 		const struct reason *reason = &m->reasons[i];
+		size_t first = 0;
+		while (first < i && !same_cause(&m->reasons[first], reason))
+			first++;
+		if (first < i && !r->style->verbose)
+			continue;
 		if (reason->pid)
 			text_printf(r->out, "  %d: ", reason->pid);
 		else
 			text_puts(r->out, "  ");
 		text_printf(r->out, "%s\n      → %s\n", reason->text, reason->remedy);
+		if (!r->style->verbose)
+			others(r, i);
 	}
-	if (count > 24 && !r->style->verbose)
-		text_printf(r->out, "  … and %zu more (--verbose)\n", count - 24);
 }
 
 static void cost(struct report *r)
