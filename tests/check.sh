@@ -16,7 +16,8 @@
 # A test is a program that prints lines "ok - name", "not ok - name: why",
 # "ok - name # SKIP why", or what cmocka makes of it. A test that dies, hangs,
 # prints no result, or leaves a setting of KSM or of huge pages changed, fails.
-# A script that says "# check: once" is not run again with the second build.
+# A script that says "# check: once" is not run again with the second build; one that says "# check: beside" takes no
+# lock and one processor, and runs beside those that change nothing on the machine.
 cd "$(dirname "$0")/.." || exit 1
 . tests/lib.sh
 
@@ -25,6 +26,7 @@ limit=${KSMSCOPE_TIMEOUT:-300}
 only=("$@")
 logs=${KSMSCOPE_LOGS:-$BUILD/check}
 passed=0 failed=0 skipped=0 number=0
+beside=()
 reports=$(mktemp -d)
 chmod 755 "$reports"
 trap 'rm -rf "$reports"' EXIT
@@ -148,6 +150,27 @@ run() {
 	finish "$1" "$launched" "$start"
 }
 
+# start_beside TEST…: in the background, until finish_beside
+start_beside() {
+	local test label
+	for test in "$@"; do
+		label=$(basename "${test%.*}")
+		{ grep -q '^# check: beside' "$test" && wanted "$label"; } || continue
+		# other kernels boot at emulation's pace
+		limit=1300 launch "$label" nice -n 5 env KSMSCOPE_BUILD="$BUILD" "$test"
+		beside+=("$label $launched $SECONDS")
+	done
+}
+
+finish_beside() {
+	local one
+	for one in "${beside[@]}"; do
+		# shellcheck disable=SC2086
+		limit=1300 finish $one
+	done
+	beside=()
+}
+
 # units SUFFIX DIRECTORY: the unit tests, one per processor at a time: they touch nothing but their own memory
 units() {
 	local test label i labels=() pids=()
@@ -202,6 +225,7 @@ each() {
 		name=${test#tests/}
 		is_run "$test" "$suffix" && run "${name%.sh}$suffix" bash "$test"
 	done
+	finish_beside
 	for test in tests/live/test_*.c tests/live/*_test.c; do
 		name=$(basename "$test" .c)
 		label=${name#test_}
@@ -235,11 +259,11 @@ summary() {
 mkdir -p "$logs" || exit 1
 rm -f "$logs"/*
 if build_into build "$BUILD"; then
-	for test in tests/check_*; do
-		[ -x "$test" ] || continue
-		# other kernels boot at emulation's pace
-		limit=$([[ $test = *_vm ]] && echo 1300 || echo "$limit") run "$(basename "${test%.*}")" env KSMSCOPE_BUILD="$BUILD" "$test"
+	checks=$(grep -L '^# check: beside' tests/check_*)
+	for test in $checks; do
+		[ -x "$test" ] && run "$(basename "${test%.*}")" env KSMSCOPE_BUILD="$BUILD" "$test"
 	done
+	start_beside tests/check_*
 	each "" "$BUILD"
 fi
 if build_into build.asan "$BUILD/asan" SANITIZE=1; then
