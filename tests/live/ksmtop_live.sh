@@ -30,8 +30,9 @@ equal "a recording is its owner's" 600 "$(stat -c %a "$work/recorded")"
 holds "every null has its reason" '([.engine, .huge, .pressure | to_entries[] | select(.value == null) | .key] -
 	["pass_seconds", "pass_eta_seconds", "pass_cpu_seconds", "pass_tracked_pages", "advisor_scan_seconds",
 	"advisor_pages_to_scan", "advisor_cpu_ratio"]) as $nulls | ($nulls - ["potential_bytes", "volatile_bytes",
-	"sweep_seconds", "sweep_ratio", "ksmd_splits_per_second"]) as $others | ([.missing[].what] | index("content sampler") and index("ksmd_splits")) and
-	(.missing | length) >= ($others | length) + 2' <(tail -n 1 "$work/run")
+	"potential_net_bytes", "sweep_seconds", "sweep_ratio", "ksmd_splits_per_second", "knee_huge_pages", "knee_saved_bytes",
+	"knee_slowdown_ratio", "frontier_huge_pages", "all_huge_pages", "all_saved_bytes", "all_slowdown_ratio"]) as $others | ([.missing[].what] | index("content sampler") and index("huge-page ledger") and index("ksmd_splits")) and
+	(.missing | length) >= ($others | length) + 3' <(tail -n 1 "$work/run")
 
 # ---- without permission ----
 

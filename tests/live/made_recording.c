@@ -168,6 +168,7 @@ static void make_rest(struct top_sample *s, int at)
 	*top_sample_add_outcome(s) = (struct outcome){ 0, OUTCOME_COLLAPSES, "succeed", (uint64_t)at };
 	top_sample_sort_outcomes(s);
 	top_sample_missing(s, SOURCE_CONTENT, NOT_READ, "not asked for: key p, or --potential");
+	top_sample_missing(s, SOURCE_LEDGER, NOT_READ, "not asked for: ksm-exporter --knee");
 	top_sample_missing(s, "ksmd_splits", NOT_READ, "counted with --precise, where the kernel lets us");
 }
 

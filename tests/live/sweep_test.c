@@ -357,6 +357,37 @@ static void come_and_go(void)
 		end_process(&moment.began);
 }
 
+#define CROWD 600
+#define LEFT 5
+
+/* A crowd that goes leaves its last ones with numbers that are larger than any count: for a sanitizer to see. */
+static void crowd_goes(void)
+{
+	const struct sweep_options options = made_processes(1);
+	struct sweep *s = open_sweep(&options);
+	pid_t crowd[CROWD];
+	struct sweep_pass p;
+	bool good = s;
+
+	for (int i = 0; i < CROWD; i++) {
+		crowd[i] = fork();
+		if (!crowd[i]) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			prctl(PR_SET_NAME, NAME);
+			wait_for_ever();
+		}
+	}
+	good = good && pass(s, &p) && p.sample->tasks_count >= CROWD;
+	for (int i = 0; i < CROWD; i++) {
+		if (i == CROWD - LEFT)
+			good = good && pass(s, &p) && pass(s, &p) && p.sample->tasks_count < CROWD && p.sample->tasks_count >= LEFT;
+		kill(crowd[i], SIGKILL);
+		waitpid(crowd[i], NULL, 0);
+	}
+	result("a crowd that goes", good, "a pass failed, or saw %zu processes", good ? p.sample->tasks_count : 0);
+	sweep_close(s);
+}
+
 static void end_parent(struct moment *m)
 {
 	end_process(m->ends);
@@ -500,6 +531,7 @@ int main(void)
 	sampled();
 	changes(&d);
 	come_and_go();
+	crowd_goes();
 	orphan();
 	stopped();
 	budgets();

@@ -170,6 +170,12 @@ static inline const char *sample_string(const struct sample *s, uint32_t name)
 	return s->names ? s->names + name : "";
 }
 
+/* Pages of an area that ksmd would track: an item each, whoever else maps the same frame. */
+static inline uint64_t area_tracked_pages(const struct area *area)
+{
+	return area->present_pages - area->file_pages - area->zero_page_pages;
+}
+
 /* Room for one more, zeroed; NULL when memory is out. */
 struct task *sample_add_task(struct sample *sample);
 struct area *sample_add_area(struct sample *sample);

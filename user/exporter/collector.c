@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "exporter/run.h"
 #include "gather/top.h"
 #include "gather/top_replay.h"
 #include "sys/sysroot.h"
@@ -63,7 +62,8 @@ static int take_recorded(struct collector *c, const char *path, struct error *er
 static int open_source(struct collector *c, const struct exporter_settings *settings, struct error *err)
 {
 	struct top_options options = { .precise = settings->precise, .probes = !settings->no_bpf,
-				       .potential = !settings->no_potential, .domains = &settings->rules };
+				       .potential = !settings->no_potential, .knee_seconds = settings->knee_seconds,
+				       .knee_bytes = settings->knee_bytes, .domains = &settings->rules };
 
 	if (settings->replay)
 		return take_recorded(c, settings->replay, err);

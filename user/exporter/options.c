@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/live/series.h"
-#include "exporter/run.h"
 #include "gather/domains.h"
+#include "gather/knee.h"
 
 static const char *const compat_names[] = { "none", "node", NULL };
 
@@ -14,6 +14,8 @@ static int check(const struct exporter_settings *s, struct error *err)
 {
 	if (s->interval_seconds < 0.1 || s->interval_seconds > 3600)
 		return fail(err, EXIT_USAGE, "--interval: it takes 0.1 to 3600 seconds");
+	if (s->knee_seconds && (s->knee_seconds < 10 || s->knee_seconds > 86400))
+		return fail(err, EXIT_USAGE, "--knee: it takes 10 to 86400 seconds, or 0 for none");
 	if (s->top < 1 || s->top > SERIES_MOST)
 		return fail(err, EXIT_USAGE, "--top: it takes 1 to %d", SERIES_MOST);
 	if (s->http.stale_seconds < s->interval_seconds)
@@ -43,6 +45,10 @@ static const struct option_row rows[] = {
 	{ .name = "precise", .flag = TO(precise),
 	  .help = "count every page fault: exact, but each takes some 0.1 us longer" },
 	{ .name = "no-potential", .flag = TO(no_potential), .help = "do not look at contents" },
+	{ .name = "knee", .argument = "SECONDS", .seconds = TO(knee_seconds),
+	  .help = "time between two looks at which huge pages are worth breaking (900); 0: none" },
+	{ .name = "knee-memory", .argument = "SIZE", .bytes = TO(knee_bytes),
+	  .help = "no such looks where there is more anonymous memory (4G)" },
 	{ .name = "domains", .argument = "FILE", .string = TO(domains),
 	  .help = "who may share with whom (each uid, each virtual machine for itself)" },
 	{ .name = "no-bpf", .flag = TO(no_bpf), .help = "load no BPF programs: files of /proc and /sys only" },
@@ -66,7 +72,8 @@ int exporter_settings_parse(struct exporter_settings *s, int argc, char **argv, 
 {
 	int operand;
 
-	*s = (struct exporter_settings){ .interval_seconds = 5, .top = 20 };
+	*s = (struct exporter_settings){ .interval_seconds = 5, .top = 20, .knee_seconds = KNEE_SECONDS,
+					  .knee_bytes = KNEE_BYTES };
 	s->http = (struct http_settings){ .program = EXPORTER_PROGRAM, .telemetry_path = "/metrics",
 					  .stale_seconds = HTTP_DEFAULT_STALE_SECONDS };
 	const struct program program = { .name = EXPORTER_PROGRAM, .usage = "[OPTION]...",

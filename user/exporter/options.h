@@ -7,8 +7,13 @@
 #include "core/trust/domain.h"
 #include "http/server.h"
 
+#define EXPORTER_PROGRAM "ksm-exporter"
+#define EXPORTER_ADDRESS "127.0.0.1:9877"
+
 struct exporter_settings {
 	double interval_seconds;
+	double knee_seconds;		/* between two looks at huge pages; 0: none */
+	uint64_t knee_bytes;		/* anonymous memory that these may hold; 0: KNEE_BYTES */
 	uint64_t top;			/* groups with series of their own, per kind */
 	bool precise, no_bpf, no_potential, once, list_metrics;
 	int compat;			/* enum compat */

@@ -7,9 +7,6 @@
 
 #include "exporter/options.h"
 
-#define EXPORTER_PROGRAM "ksm-exporter"
-#define EXPORTER_ADDRESS "127.0.0.1:9877"
-
 /* Until `stop` is non-zero. */
 int exporter_run(const struct exporter_settings *settings, const volatile sig_atomic_t *stop, struct error *err);
 

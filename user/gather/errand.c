@@ -4,49 +4,67 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static _Noreturn void child_main(int fd, errand_work *work, void *context)
+static bool write_all(int fd, const struct text *text)
 {
-	struct text result = { 0 };
+	for (size_t written = 0; written < text->length;) {
+		ssize_t n = write(fd, text->bytes + written, text->length - written);
+		if (n < 0 && errno != EINTR)
+			return false;
+		written += n > 0 ? (size_t)n : 0;
+	}
+	return !text->failed;
+}
+
+void errand_hand_over(struct errand_voice *voice)
+{
+	if (!write_all(voice->fd, &voice->text))
+		_exit(1);
+	voice->text.length = 0;
+}
+
+static _Noreturn void child_main(int fd, int nice, errand_work *work, void *context)
+{
+	struct errand_voice voice = { .fd = fd };
 	sigset_t none;
-	size_t written = 0;
 
 	sigemptyset(&none);
 	signal(SIGINT, SIG_IGN);	/* the terminal's; our parent ends us */
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setpriority(PRIO_PROCESS, 0, 10);	/* not the lowest: what it finds is waited for */
-	bool good = work(context, &result) && !result.failed;
-	while (good && written < result.length) {
-		ssize_t n = write(fd, result.bytes + written, result.length - written);
-		good = n >= 0 || errno == EINTR;
-		written += n > 0 ? (size_t)n : 0;
-	}
+	setpriority(PRIO_PROCESS, 0, nice);
+	bool good = work(context, &voice);
+	errand_hand_over(&voice);
 	_exit(good ? 0 : 1);
 }
 
-bool errand_begin(struct errand *e, errand_work *work, void *context)
+bool errand_begin(struct errand *e, int nice, errand_work *work, void *context)
 {
 	int ends[2];
 
 	e->result.length = 0;
+	e->result.failed = false;
 	if (pipe2(ends, O_CLOEXEC))
 		return false;
 	e->child = fork();
 	if (e->child == 0) {
 		close(ends[0]);
-		child_main(ends[1], work, context);
+		child_main(ends[1], nice, work, context);
 	}
+	int why = errno;
 	close(ends[1]);
 	if (e->child < 0) {
 		e->child = 0;
 		close(ends[0]);
+		errno = why;
 		return false;
 	}
 	e->pipe = ends[0];
@@ -89,6 +107,13 @@ enum errand_state errand_look(struct errand *e, double *ret_cpu_seconds)
 	e->child = 0;
 	*ret_cpu_seconds = seconds_of(use.ru_utime) + seconds_of(use.ru_stime);
 	return WIFEXITED(status) && !WEXITSTATUS(status) && !e->result.failed ? ERRAND_DONE : ERRAND_FAILED;
+}
+
+void errand_used(struct errand *e, size_t length)
+{
+	if (length)
+		memmove(e->result.bytes, e->result.bytes + length, e->result.length - length);
+	e->result.length -= length;
 }
 
 int errand_fd(const struct errand *e)

@@ -2,20 +2,14 @@
 #include "gather/potential.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/text.h"
 #include "core/estimate/sampled.h"
+#include "gather/errand.h"
 #include "gather/sweep.h"
 
 /* After a failure, again so much later. */
@@ -36,6 +30,7 @@ struct pass_told {
 	int64_t nanoseconds, clock_ns;
 	int64_t crossing[3];		/* bytes: value, low, high */
 	int64_t zero, zero_in_huge;	/* bytes, exact */
+	int64_t candidate_pages;	/* mappings */
 	bool settled;
 };
 
@@ -54,10 +49,7 @@ struct holding {
 struct potential {
 	const struct sysroot *root;
 	struct potential_options options;
-	pid_t child;			/* 0: none */
-	int pipe;
-	char *incoming;
-	size_t incoming_length, incoming_room;
+	struct errand errand;
 	struct pass_told pass;		/* passes 0: none yet */
 	char *holdings;			/* of it: holdings and names, as they came */
 	size_t holdings_length;
@@ -74,7 +66,6 @@ struct potential *potential_open_with(const struct sysroot *root, const struct p
 	if (p) {
 		p->root = root;
 		p->options = *options;
-		p->pipe = -1;
 		if (!(p->options.budget.cpu > 0) && !(p->options.budget.bytes_per_second > 0))
 			p->options.budget.cpu = SWEEP_CPU;
 	}
@@ -90,25 +81,17 @@ struct potential *potential_open(const struct sysroot *root, const struct domain
 /* ---- the child ---- */
 
 struct teller {
-	int fd;
+	struct errand_voice *voice;
 	int64_t told_share;
 };
 
 static void tell(const struct teller *t, enum message_kind kind, const void *bytes, size_t length)
 {
 	struct message head = { .kind = kind, .length = (uint32_t)length };
-	const struct {
-		const char *bytes;
-		size_t length;
-	} parts[] = { { (const char *)&head, sizeof(head) }, { bytes, length } };
 
-	for (size_t i = 0; i < 2; i++)
-		for (size_t done = 0; done < parts[i].length;) {
-			ssize_t n = write(t->fd, parts[i].bytes + done, parts[i].length - done);
-			if (n < 0 && errno != EINTR)
-				_exit(EXIT_FAILED);	/* nobody listens any more */
-			done += n > 0 ? (size_t)n : 0;
-		}
+	text_add(&t->voice->text, (const char *)&head, sizeof(head));
+	text_add(&t->voice->text, bytes, length);
+	errand_hand_over(t->voice);
 }
 
 static void tell_progress(void *context, uint64_t done, uint64_t expected)
@@ -159,6 +142,17 @@ static void append_holding(struct text *out, const struct sweep_pass *pass, cons
 	text_add(out, name, told.name_length);
 }
 
+/* Mappings of pages that the engine would have an item for, each of its own. */
+static uint64_t candidate_pages(const struct sample *s)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < s->areas_count; i++)
+		if (s->areas[i].class == AREA_CANDIDATE)
+			pages += area_tracked_pages(&s->areas[i]);
+	return pages;
+}
+
 static void tell_pass(struct teller *t, const struct sweep_pass *pass)
 {
 	struct text out = { 0 };
@@ -174,6 +168,7 @@ static void tell_pass(struct teller *t, const struct sweep_pass *pass)
 		.settled = pass->holders->settled,
 		.zero = whole((double)sampled->zero, page), .zero_in_huge = whole((double)sampled->zero_in_huge, page),
 	};
+	told.candidate_pages = (int64_t)candidate_pages(pass->sample);
 	whole_estimate(told.crossing, crossing->value, crossing->low, crossing->high, page);
 	text_add(&out, (const char *)&told, sizeof(told));
 	for (size_t i = 0; i < pass->holders->count; i++)
@@ -184,91 +179,36 @@ static void tell_pass(struct teller *t, const struct sweep_pass *pass)
 	t->told_share = -PROGRESS_STEP;
 }
 
-static void sweep_on(const struct potential *p, struct teller *t, struct error *err)
+static bool sweep_on(void *context, struct errand_voice *voice)
 {
+	const struct potential *p = context;
+	struct teller teller = { .voice = voice, .told_share = -PROGRESS_STEP };
 	const struct sweep_options options = {
 		.target.all = true, .budget = p->options.budget, .memory_bytes = p->options.memory_bytes,
-		.burst_seconds = p->options.burst_seconds, .domains = p->options.domains, .progress = tell_progress, .context = t,
+		.burst_seconds = p->options.burst_seconds, .domains = p->options.domains, .progress = tell_progress,
+		.context = &teller,
 	};
 	struct sweep_pass pass;
 	struct sweep *sweep;
-	int rc = sweep_open(&sweep, p->root, &options, err);
+	struct error err;
+	int rc = sweep_open(&sweep, p->root, &options, &err);
 
 	while (!rc) {
-		rc = sweep_pass(sweep, &pass, err);
+		rc = sweep_pass(sweep, &pass, &err);
 		if (!rc)
-			tell_pass(t, &pass);
+			tell_pass(&teller, &pass);
 	}
-	tell(t, MESSAGE_FAILURE, err->text, strlen(err->text));
-}
-
-static _Noreturn void child_main(const struct potential *p, int fd)
-{
-	struct teller teller = { .fd = fd, .told_share = -PROGRESS_STEP };
-	struct error err = { 0 };
-
-	signal(SIGINT, SIG_IGN);	/* the terminal's; our parent ends us */
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGPIPE, SIG_IGN);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setpriority(PRIO_PROCESS, 0, 19);
-	sweep_on(p, &teller, &err);
-	_exit(EXIT_FAILED);
-}
-
-static void begin(struct potential *p)
-{
-	int ends[2];
-
-	p->incoming_length = 0;
-	p->share = 0;
-	if (pipe2(ends, O_CLOEXEC)) {
-		snprintf(p->failure, sizeof(p->failure), "pipe: %s", strerror(errno));
-		return;
-	}
-	p->child = fork();
-	if (p->child == 0) {
-		close(ends[0]);
-		child_main(p, ends[1]);
-	}
-	close(ends[1]);
-	p->pipe = ends[0];
-	fcntl(p->pipe, F_SETFL, O_NONBLOCK);
-	if (p->child < 0) {
-		snprintf(p->failure, sizeof(p->failure), "fork: %s", strerror(errno));
-		p->child = 0;
-		close(p->pipe);
-		p->pipe = -1;
-	}
+	tell(&teller, MESSAGE_FAILURE, err.text, strlen(err.text));
+	return false;
 }
 
 /* ---- its parent ---- */
 
-static bool make_room(struct potential *p)
+static void begin(struct potential *p)
 {
-	if (p->incoming_length < p->incoming_room)
-		return true;
-	size_t room = p->incoming_room ? p->incoming_room * 2 : 65536;
-	char *more = realloc(p->incoming, room);
-	if (!more)
-		return false;
-	p->incoming = more;
-	p->incoming_room = room;
-	return true;
-}
-
-/* True at the end of what the child had to say. */
-static bool read_on(struct potential *p)
-{
-	while (make_room(p)) {
-		ssize_t n = read(p->pipe, p->incoming + p->incoming_length, p->incoming_room - p->incoming_length);
-		if (n < 0)
-			return errno != EAGAIN && errno != EINTR;
-		if (n == 0)
-			return true;
-		p->incoming_length += n;
-	}
-	return true;
+	p->share = 0;
+	if (!errand_begin(&p->errand, ERRAND_NICE_LAST, sweep_on, p))
+		snprintf(p->failure, sizeof(p->failure), "no process can be begun to look at contents: %s", strerror(errno));
 }
 
 static int by_pid(const void *a, const void *b)
@@ -336,29 +276,33 @@ static void heed(struct potential *p, const struct message *m, const char *bytes
 
 static void heed_all(struct potential *p)
 {
+	const struct text *told = &p->errand.result;
 	size_t at = 0;
 	struct message m;
 
-	while (p->incoming_length - at >= sizeof(m)) {
-		memcpy(&m, p->incoming + at, sizeof(m));
-		if (p->incoming_length - at - sizeof(m) < m.length)
+	while (told->length - at >= sizeof(m)) {
+		memcpy(&m, told->bytes + at, sizeof(m));
+		if (told->length - at - sizeof(m) < m.length)
 			break;
-		heed(p, &m, p->incoming + at + sizeof(m));
+		heed(p, &m, told->bytes + at + sizeof(m));
 		at += sizeof(m) + m.length;
 	}
-	if (at)
-		memmove(p->incoming, p->incoming + at, p->incoming_length - at);
-	p->incoming_length -= at;
+	errand_used(&p->errand, at);
 }
 
-/* The child has ended, which it does only where it failed. */
-static void finish(struct potential *p, int64_t now_ns)
+/* What the child says, and whether it has ended, which it does only where it failed. */
+static void listen_to(struct potential *p, int64_t now_ns)
 {
-	close(p->pipe);
-	p->pipe = -1;
-	while (waitpid(p->child, NULL, 0) < 0 && errno == EINTR)
-		;
-	p->child = 0;
+	double cpu_seconds;
+	enum errand_state state = errand_look(&p->errand, &cpu_seconds);
+
+	if (p->errand.result.failed)
+		snprintf(p->failure, sizeof(p->failure), "out of memory for what the sweep found");
+	else
+		heed_all(p);
+	if (state == ERRAND_UNDER_WAY && !p->errand.result.failed)
+		return;
+	errand_end(&p->errand);
 	p->next_ns = now_ns + RETRY_NS;
 	if (!p->failure[0])
 		snprintf(p->failure, sizeof(p->failure), "the sweep was ended from outside; it begins again in a minute");
@@ -401,6 +345,7 @@ static void fill_host(const struct potential *p, struct top_sample *s, const str
 		s->fact[FACT_CROSSING_BYTES + i] = value_of(p->pass.crossing[i]);
 	s->fact[FACT_ZERO_BYTES] = value_of(p->pass.zero);
 	s->fact[FACT_ZERO_IN_HUGE_BYTES] = value_of(p->pass.zero_in_huge);
+	s->fact[FACT_CANDIDATE_PAGES] = value_of(p->pass.candidate_pages);
 	s->fact[FACT_SWEEPS] = value_of(p->pass.passes);
 	s->fact[FACT_SWEEP_NS] = value_of(p->pass.nanoseconds);
 	s->fact[FACT_SWEEP_TIME_NS] = value_of(p->pass.clock_ns);
@@ -440,15 +385,11 @@ static void fill(const struct potential *p, struct top_sample *s)
 
 void potential_take(struct potential *p, struct top_sample *s)
 {
-	if (p->child) {
-		bool over = read_on(p);
-		heed_all(p);
-		if (over)
-			finish(p, s->clock_ns);
-	}
-	if (!p->child && s->clock_ns >= p->next_ns)
+	if (p->errand.child)
+		listen_to(p, s->clock_ns);
+	if (!p->errand.child && s->clock_ns >= p->next_ns)
 		begin(p);
-	if (p->child)
+	if (p->errand.child)
 		s->fact[FACT_SWEEP_SHARE] = value_of(p->share);
 	if (p->pass.passes)
 		fill(p, s);
@@ -463,12 +404,7 @@ void potential_close(struct potential *p)
 {
 	if (!p)
 		return;
-	if (p->child) {
-		kill(p->child, SIGKILL);
-		waitpid(p->child, NULL, 0);
-		close(p->pipe);
-	}
-	free(p->incoming);
+	errand_end(&p->errand);
 	free(p->holdings);
 	free(p->processes);
 	free(p);

@@ -168,6 +168,16 @@ static const struct known_process *known_before(const struct sweep *s, const str
 	return found && found->start_ticks == t->start_ticks ? found : NULL;
 }
 
+/* One more than the largest number that the last pass left. Those of a crowd that has gone are larger than any count. */
+static size_t numbers_known(const struct sweep *s)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < s->known_count; i++)
+		most = s->known[i].id >= most ? (size_t)s->known[i].id + 1 : most;
+	return most;
+}
+
 /*
  * Processes keep their number from pass to pass; new ones get the smallest that
  * nobody had in the last pass, so that numbers stay dense.
@@ -175,7 +185,7 @@ static const struct known_process *known_before(const struct sweep *s, const str
 static int number_tasks(struct pass *p, size_t first_task, struct error *err)
 {
 	const struct sweep *s = p->sweep;
-	size_t tasks = p->sample->tasks_count, room = s->known_count + tasks + 1;
+	size_t tasks = p->sample->tasks_count, before = numbers_known(s), room = before + tasks + 1;
 	bool *taken = calloc(room, sizeof(*taken));
 	uint32_t next = 0;
 
@@ -192,6 +202,7 @@ static int number_tasks(struct pass *p, size_t first_task, struct error *err)
 			next++;
 		sampled[i].id = known ? known->id : next++;
 	}
+	p->ids = before > p->ids ? (uint32_t)before : p->ids;
 	for (size_t i = first_task; i < tasks; i++)
 		p->ids = sampled[i].id >= p->ids ? sampled[i].id + 1 : p->ids;
 	free(taken);
@@ -397,8 +408,6 @@ static int forget_ended(struct pass *p, struct survival *sums, struct error *err
 	int rc = -ENOMEM;
 
 	/* a number whose process is in no list any more is as gone as one whose process ended */
-	for (size_t i = 0; i < p->sweep->known_count; i++)
-		p->ids = p->sweep->known[i].id >= p->ids ? p->sweep->known[i].id + 1 : p->ids;
 	gone_id = malloc((size_t)p->ids + 1);
 	if (gone && gone_id) {
 		memset(gone_id, true, (size_t)p->ids + 1);
@@ -529,8 +538,6 @@ static int finish(struct pass *p, struct error *err)
 	int rc;
 
 	find_heirs(p);
-	for (size_t i = 0; i < p->sweep->known_count; i++)
-		p->ids = p->sweep->known[i].id >= p->ids ? p->sweep->known[i].id + 1 : p->ids;
 	sums = calloc((size_t)p->ids + 1, sizeof(*sums));
 	rc = sums ? forget_ended(p, sums, err) : no_memory(err);
 	if (!rc) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "gather/knee.h"
 #include "gather/potential.h"
 #include "gather/top_private.h"
 #include "sys/host.h"
@@ -28,6 +29,7 @@ struct top_source {
 	struct top_tasks tasks;
 	struct top_probes probes;
 	struct potential *potential;	/* NULL: not asked for */
+	struct knee *knee;		/* NULL: not asked for */
 };
 
 static int64_t now_ns(clockid_t clock)
@@ -54,6 +56,14 @@ static void learn_costs(struct top_source *s, const char *path)
 	if (path || s->root->live)
 		s->calibrated = calibration_read(&s->calibration, s->root, path ? path : CALIBRATION_FILE,
 						 s->uncalibrated);
+}
+
+static void ask_knee(struct top_source *s, const struct top_options *options)
+{
+	const struct knee_options knee = { .interval_seconds = options->knee_seconds, .domains = options->domains,
+					   .calibration = options->calibration, .most_bytes = options->knee_bytes };
+	if (options->knee_seconds > 0 && s->root->live)
+		s->knee = knee_open(s->root, &knee);
 }
 
 int top_source_open(struct top_source **ret, const struct sysroot *root, const struct top_options *options,
@@ -84,6 +94,7 @@ int top_source_open(struct top_source **ret, const struct sysroot *root, const s
 	}
 	if (options->potential)
 		top_source_ask_potential(s);
+	ask_knee(s, options);
 	*ret = s;
 	return 0;
 }
@@ -99,6 +110,7 @@ void top_source_close(struct top_source *s)
 	if (!s)
 		return;
 	potential_close(s->potential);
+	knee_close(s->knee);
 	top_probes_close(&s->probes);
 	top_tasks_close(&s->tasks);
 	free(s);
@@ -268,6 +280,15 @@ static void take_potential(struct top_source *s, struct top_sample *ret, int64_t
 	put_source(ret, SOURCE_CONTENT, state_of_potential(ret), begin);
 }
 
+static void take_knee(struct top_source *s, struct top_sample *ret, int64_t *begin)
+{
+	if (s->knee)
+		knee_take(s->knee, ret);
+	else
+		top_sample_missing(ret, SOURCE_LEDGER, NOT_READ, "not asked for: ksm-exporter --knee");
+	put_source(ret, SOURCE_LEDGER, ret->fact[FACT_FRONTIER_HUGE_PAGES].known, begin);
+}
+
 int top_source_take(struct top_source *s, struct top_sample *ret, struct error *err)
 {
 	scoped_free struct process_facts *facts = NULL;
@@ -294,6 +315,7 @@ int top_source_take(struct top_source *s, struct top_sample *ret, struct error *
 	top_probes_take_huge(&s->probes, ret);
 	put_source(ret, SOURCE_HUGE, s->probes.no_huge.state, &begin);
 	take_potential(s, ret, &begin);
+	take_knee(s, ret, &begin);
 	note_missing(ret);
 	note_missing_of_tasks(ret);
 	return 0;

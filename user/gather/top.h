@@ -19,7 +19,9 @@ struct top_options {
 	bool probes;			/* load BPF programs at all */
 	const char *calibration;	/* file; NULL: the usual one */
 	bool potential;			/* measure what merging more would free, from the beginning */
-	const struct domain_rules *domains;	/* it is inside these; NULL: each uid and VM. Outlives the source */
+	double knee_seconds;		/* look at so many seconds' distance which huge pages are worth breaking; 0: never */
+	uint64_t knee_bytes;		/* as long as there is no more anonymous memory; 0: KNEE_BYTES (gather/knee.h) */
+	const struct domain_rules *domains;	/* both are inside these; NULL: each uid and VM. Outlives the source */
 };
 
 int top_source_open(struct top_source **ret, const struct sysroot *root, const struct top_options *options,

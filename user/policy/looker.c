@@ -23,7 +23,7 @@ static void make_one_domain(struct sample *s)
 	}
 }
 
-static bool work(void *context, struct text *ret)
+static bool work(void *context, struct errand_voice *voice)
 {
 	const struct looker *l = context;
 	const struct gather_options options = { .target = { .pids = l->pids, .pids_count = l->count },
@@ -40,7 +40,7 @@ static bool work(void *context, struct text *ret)
 	make_one_domain(&s);
 	if (model_build(&m, &s) || huge_build(&m.huge, &s, &frontier) || policy_look_take(&look, &s, &m, l->worth))
 		return false;
-	text_add(ret, (const char *)look.ranges, look.count * sizeof(*look.ranges));
+	text_add(&voice->text, (const char *)look.ranges, look.count * sizeof(*look.ranges));
 	return true;
 }
 
@@ -58,7 +58,7 @@ bool looker_begin(struct looker *l, const struct policy_config *config, const st
 		if (f->tasks[i].allowed && f->tasks[i].inject && f->tasks[i].domain == f->chosen)
 			l->pids[l->count++] = f->tasks[i].pid;
 	snprintf(l->domain, sizeof(l->domain), "%s", domain_name(&f->domains, f->chosen));
-	return errand_begin(&l->errand, work, l);
+	return errand_begin(&l->errand, ERRAND_NICE_SOON, work, l);
 }
 
 enum errand_state looker_take(struct looker *l, struct policy_look *ret)

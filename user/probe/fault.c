@@ -362,6 +362,8 @@ static void look_longer(struct fault_probe *probe, const struct duty_total *hori
 
 static void next_interval(struct fault_probe *probe, const struct fault_known *known, int64_t now)
 {
+	if (known->processes && probe->read_once)
+		fault_table_forget_ended(&probe->table, drop_process, probe);
 	if (now - probe->moved_on_ns >= HALF_HORIZON_NS) {
 		fault_table_move_on(&probe->table, drop_process, probe);
 		probe->moved_on_ns = now;

@@ -31,9 +31,9 @@ static void index_all(struct fault_table *table)
 		*place_of(table, table->slots[i].pid) = (uint32_t)i + 1;
 }
 
-static bool grow(struct fault_table *table)
+/* For so many slots, a power of two that those in use fit into. False, and nothing changed, when memory is out. */
+static bool resize(struct fault_table *table, size_t room)
 {
-	size_t room = table->room ? table->room * 2 : FIRST_ROOM;
 	uint32_t *index = calloc(room * 2, sizeof(*index));
 	struct fault_slot *slots = index ? realloc(table->slots, room * sizeof(*slots)) : NULL;
 
@@ -49,9 +49,20 @@ static bool grow(struct fault_table *table)
 	return true;
 }
 
+/* What a crowd needed is given back when it has gone; not so soon that a crowd that comes and goes would cost. */
+static void shrink(struct fault_table *table)
+{
+	size_t room = table->room;
+
+	while (room > FIRST_ROOM && table->count < room / 8)
+		room /= 2;
+	if (room == table->room || !resize(table, room))
+		index_all(table);
+}
+
 static struct fault_slot *slot_of(struct fault_table *table, pid_t pid)
 {
-	if (table->count == table->room && !grow(table))
+	if (table->count == table->room && !resize(table, table->room ? table->room * 2 : FIRST_ROOM))
 		return NULL;
 	uint32_t *place = place_of(table, pid);
 	if (!*place) {
@@ -164,6 +175,7 @@ bool fault_table_know(struct fault_table *table, pid_t pid, uint64_t start_ticks
 		return false;
 	if (slot->start_ticks && slot->start_ticks != start_ticks)
 		memset(&slot->sums[PERIOD_RECENT], 0, 2 * sizeof(*slot->sums));
+	slot->unlisted = 0;
 	slot->start_ticks = start_ticks;
 	slot->sums[PERIOD_NOW].events.all = faults;
 	return true;
@@ -222,6 +234,35 @@ static bool had_events(const struct fault_slot *slot)
 	return recent->active || recent->all > 0;
 }
 
+static bool is_there(const struct fault_slot *slot)
+{
+	return slot->unlisted < FAULT_TABLE_ENDED;
+}
+
+static void keep_only(struct fault_table *table, bool (*keep)(const struct fault_slot *slot),
+		      void (*dropped)(pid_t pid, void *context), void *context)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < table->count; i++) {
+		if (keep(&table->slots[i]))
+			table->slots[kept++] = table->slots[i];
+		else
+			dropped(table->slots[i].pid, context);
+	}
+	if (kept == table->count)
+		return;
+	table->count = kept;
+	shrink(table);
+}
+
+void fault_table_forget_ended(struct fault_table *table, void (*dropped)(pid_t pid, void *context), void *context)
+{
+	keep_only(table, is_there, dropped, context);
+	for (size_t i = 0; i < table->count; i++)
+		table->slots[i].unlisted++;
+}
+
 static void move_slot_on(struct fault_slot *slot)
 {
 	slot->sums[PERIOD_BEFORE] = slot->sums[PERIOD_RECENT];
@@ -230,22 +271,10 @@ static void move_slot_on(struct fault_slot *slot)
 
 void fault_table_move_on(struct fault_table *table, void (*dropped)(pid_t pid, void *context), void *context)
 {
-	size_t kept = 0;
-
-	for (size_t i = 0; i < table->count; i++) {
-		struct fault_slot *slot = &table->slots[i];
-		if (!had_events(slot)) {
-			dropped(slot->pid, context);
-			continue;
-		}
-		move_slot_on(slot);
-		table->slots[kept++] = *slot;
-	}
+	keep_only(table, had_events, dropped, context);
+	for (size_t i = 0; i < table->count; i++)
+		move_slot_on(&table->slots[i]);
 	move_slot_on(&table->machine);
 	table->total[PERIOD_BEFORE] = table->total[PERIOD_RECENT];
 	table->total[PERIOD_RECENT] = (struct duty_total){};
-	if (kept == table->count)
-		return;
-	table->count = kept;
-	index_all(table);
 }

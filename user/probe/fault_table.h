@@ -32,6 +32,7 @@ struct fault_slot {
 	pid_t pid;
 	uint64_t start_ticks;		/* 0: not known yet */
 	bool fresh;			/* had events in the window that is being read */
+	uint8_t unlisted;		/* intervals in a row at whose end nobody knew it */
 	struct fault_counts before;	/* in the kernel, at the last reading */
 	struct fault_counts delta;	/* since then: the window that is being read */
 	struct fault_sums sums[PERIODS];
@@ -63,6 +64,14 @@ void fault_table_begin(struct fault_table *table);
  * than before by that PID begins anew. False when memory is out.
  */
 bool fault_table_know(struct fault_table *table, pid_t pid, uint64_t start_ticks, double faults);
+
+/*
+ * Forget who was unknown to others at the end of FAULT_TABLE_ENDED intervals in a row: it has ended, and its part of
+ * the machine's sums stays. Where processes come and go by the thousand, the table holds those that are there.
+ * `dropped` is called for each. After fault_table_know() of all.
+ */
+#define FAULT_TABLE_ENDED 2
+void fault_table_forget_ended(struct fault_table *table, void (*dropped)(pid_t pid, void *context), void *context);
 
 /* The interval is over: enter it into the horizon. */
 void fault_table_end(struct fault_table *table, double seconds, double machine_faults, double machine_cow);

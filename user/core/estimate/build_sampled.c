@@ -180,7 +180,7 @@ static void count_net(struct model *m, const struct sample *s)
 	for (size_t a = 0; a < s->areas_count; a++) {
 		const struct area *area = &s->areas[a];
 		if (area->class == AREA_CANDIDATE)
-			m->candidate_pages += area->present_pages - area->file_pages - area->zero_page_pages;
+			m->candidate_pages += area_tracked_pages(area);
 	}
 	m->net_bytes = (int64_t)(m->duplicates.frames * s->machine.page_bytes) -
 		       (int64_t)(m->candidate_pages * RMAP_ITEM_BYTES);

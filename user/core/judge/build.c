@@ -163,12 +163,6 @@ static int count_processes(struct model *m, const struct tally *t)
 
 /* ---- worth ---- */
 
-/* Pages of an area that ksmd would track: an rmap_item each, whoever else maps the same frame. */
-static uint64_t tracked_pages(const struct area *area)
-{
-	return area->present_pages - area->file_pages - area->zero_page_pages;
-}
-
 /*
  * A mapping is worth opting in when what its duplicates save exceeds what
  * tracking all its pages costs. Secrets are left out: mlocked, DONTDUMP and
@@ -180,7 +174,7 @@ static void choose_mappings(struct model *m, const struct sample *s)
 		const struct area *area = &s->areas[a];
 		double gain = m->mappings[a].duplicates * s->machine.page_bytes;
 		m->worthwhile[a] = area->class == AREA_CANDIDATE && !(area->flags & AREA_SECRET) &&
-				   gain > (double)tracked_pages(area) * RMAP_ITEM_BYTES;
+				   gain > (double)area_tracked_pages(area) * RMAP_ITEM_BYTES;
 	}
 }
 
@@ -192,8 +186,8 @@ static void count_net(struct model *m, const struct sample *s)
 	for (size_t a = 0; a < s->areas_count; a++) {
 		if (s->areas[a].class != AREA_CANDIDATE)
 			continue;
-		all += tracked_pages(&s->areas[a]);
-		worthwhile += m->worthwhile[a] ? tracked_pages(&s->areas[a]) : 0;
+		all += area_tracked_pages(&s->areas[a]);
+		worthwhile += m->worthwhile[a] ? area_tracked_pages(&s->areas[a]) : 0;
 	}
 	m->candidate_pages = all;
 	m->tracked_pages = worthwhile;

@@ -30,6 +30,9 @@ static const char *const opted_choices[] = { "no", "some", "all", NULL };
 #define MADE(GROUP, JSON, TITLE, UNIT, METRIC, HELP) \
 	{ .name = JSON, .title = TITLE, .group = GROUP, .json = JSON, .metric = METRIC, .help = HELP, .unit = UNIT, \
 	  .origin = ORIGIN_COMPUTED }
+#define SLOWDOWN(JSON, TITLE, FACT_ID, METRIC, HELP) \
+	{ .name = JSON, .title = TITLE, .group = "huge", .json = JSON, .metric = METRIC, .help = HELP, \
+	  .unit = UNIT_RATIO, .origin = ORIGIN_FACT, .fact = FACT_ID, .scale = 1e-9 }
 #define PROC(NAME, TITLE, WIDTH, RANK, JSON, UNIT, ORIGIN, FACT_ID, SUMS, METRIC, HELP) \
 	{ .name = NAME, .title = TITLE, .width = WIDTH, .rank = RANK, .json = JSON, .metric = METRIC, .help = HELP, \
 	  .unit = UNIT, .origin = ORIGIN, .fact = FACT_ID, .scale = 1, .sums = SUMS }
@@ -79,6 +82,8 @@ const struct field_info fields[FIELD_COUNT] = {
 		"saved less the engine's metadata; negative where merging costs memory"),
 	[HOST_POTENTIAL] = FACT("engine", "potential_bytes", "potential", FACT_POTENTIAL_BYTES, UNIT_BYTES,
 		"potential_bytes", "what merging more would free"),
+	[HOST_POTENTIAL_NET] = MADE("engine", "potential_net_bytes", "net", UNIT_BYTES, "potential_net_bytes",
+		"the potential less the metadata that the engine would need for it; negative where merging would cost memory"),
 	[HOST_VOLATILE] = FACT("engine", "volatile_bytes", "volatile", FACT_VOLATILE_BYTES, UNIT_BYTES,
 		"volatile_bytes", "memory that changed too lately to be merged: none of the potential"),
 	[HOST_SWEEP_SECONDS] = { .name = "sweep_seconds", .title = "sweep", .group = "engine", .json = "sweep_seconds",
@@ -172,6 +177,20 @@ const struct field_info fields[FIELD_COUNT] = {
 		"ksmd_splits_total", "huge pages that ksmd split; counted with --precise"),
 	[HOST_SPLITS_FAILED] = RATE("huge", "splits_failed_per_second", "splits failed", FACT_SPLITS_FAILED,
 		"splits_failed_total", "huge pages that could not be split"),
+	[HOST_KNEE_PAGES] = FACT("huge", "knee_huge_pages", "worth breaking", FACT_KNEE_PAGES, UNIT_COUNT,
+		"frontier_knee_huge_pages", "huge pages that are worth breaking: those up to the frontier's knee"),
+	[HOST_KNEE_BYTES] = FACT("huge", "knee_saved_bytes", "knee saves", FACT_KNEE_BYTES, UNIT_BYTES,
+		"frontier_knee_saved_bytes", "what breaking these lets merging free besides"),
+	[HOST_KNEE_SLOWDOWN] = SLOWDOWN("knee_slowdown_ratio", "knee costs", FACT_KNEE_SLOWDOWN_PPB,
+		"frontier_knee_slowdown_ratio", "slow-down of the programs that breaking these is predicted to cost at most"),
+	[HOST_FRONTIER_HUGE_PAGES] = FACT("huge", "frontier_huge_pages", "looked into", FACT_FRONTIER_HUGE_PAGES,
+		UNIT_COUNT, "frontier_huge_pages", "huge pages that were looked into"),
+	[HOST_FRONTIER_PAGES] = FACT("huge", "all_huge_pages", "hiding", FACT_FRONTIER_ALL_PAGES, UNIT_COUNT,
+		"frontier_all_huge_pages", "of these, such that breaking them frees anything"),
+	[HOST_FRONTIER_BYTES] = FACT("huge", "all_saved_bytes", "all save", FACT_FRONTIER_ALL_BYTES, UNIT_BYTES,
+		"frontier_all_saved_bytes", "what breaking all of those lets merging free besides"),
+	[HOST_FRONTIER_SLOWDOWN] = SLOWDOWN("all_slowdown_ratio", "all cost", FACT_FRONTIER_ALL_SLOWDOWN_PPB,
+		"frontier_all_slowdown_ratio", "slow-down of the programs that breaking all of those is predicted to cost at most"),
 
 	[HOST_TOTAL] = FACT("pressure", "total_bytes", "memory", FACT_TOTAL_BYTES, UNIT_BYTES, "memory_total_bytes",
 		"memory of the machine"),
@@ -300,6 +319,8 @@ const char *field_fact(enum field f)
 	case HOST_EXPOSURE:
 	case HOST_EXPOSURE_RATIO:
 		return knobs[KNOB_PAGES_SHARING].name;
+	case HOST_POTENTIAL_NET:
+		return top_facts[FACT_POTENTIAL_BYTES].name;
 	case HOST_PROFIT:
 		return knobs[KNOB_GENERAL_PROFIT].name;
 	case HOST_FAULTS_COW_SEEN:
@@ -327,7 +348,7 @@ const char *field_source(enum field f)
 	if (info->origin == ORIGIN_SEEN || f == HOST_WASTE || f == HOST_WATCHED_RATIO || f == HOST_NEW_DUPLICATES ||
 	    f == PROC_NEW_DUPLICATES)
 		return SOURCE_FAULT;
-	if (f == PROC_POTENTIAL || f == PROC_VOLATILE || f == PROC_HALF_LIFE)
+	if (f == HOST_POTENTIAL_NET || f == PROC_POTENTIAL || f == PROC_VOLATILE || f == PROC_HALF_LIFE)
 		return SOURCE_CONTENT;
 	return f == HOST_COW_COST || f == HOST_COW_CPU ? SOURCE_CALIBRATION : NULL;
 }

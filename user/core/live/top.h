@@ -82,6 +82,20 @@ enum top_fact {
 	FACT_SWEEP_SHARE,		/* content sampler: how far the present one is, in hundredths of a per cent */
 	FACT_SWEEP_TIME_NS,		/* content sampler: when the last one ended, CLOCK_MONOTONIC */
 
+	FACT_CANDIDATE_PAGES,		/* content sampler: mappings that the engine would track with everything opted in */
+
+	FACT_FRONTIER_LOOKS,		/* counter, huge-page ledger: looks at all huge pages */
+	FACT_FRONTIER_CPU_NS,		/* counter, huge-page ledger: CPU time of these */
+	FACT_FRONTIER_TIME_NS,		/* huge-page ledger: when the last one ended, CLOCK_REALTIME */
+	FACT_FRONTIER_LOOK_NS,		/* huge-page ledger: duration of the last one */
+	FACT_FRONTIER_HUGE_PAGES,	/* huge-page ledger: huge pages mapped whole */
+	FACT_FRONTIER_ALL_PAGES,	/* huge-page ledger: of these, that free something; what they do and cost follows */
+	FACT_FRONTIER_ALL_BYTES,
+	FACT_FRONTIER_ALL_SLOWDOWN_PPB,
+	FACT_KNEE_PAGES,		/* huge-page ledger: the same of those up to the frontier's knee */
+	FACT_KNEE_BYTES,
+	FACT_KNEE_SLOWDOWN_PPB,
+
 	FACT_COW_COST_NS,		/* calibration: CPU time of a write to a merged page; its interval follows */
 	FACT_COW_COST_LOW_NS,
 	FACT_COW_COST_HIGH_NS,
@@ -133,6 +147,7 @@ struct fact_info {
 #define SOURCE_HUGE "huge-page probe"
 #define SOURCE_CALIBRATION "calibration"
 #define SOURCE_CONTENT "content sampler"
+#define SOURCE_LEDGER "huge-page ledger"
 
 extern const struct fact_info top_facts[TOP_FACTS];	/* knobs: see knob_info */
 extern const struct fact_info task_facts[TASK_FACTS];

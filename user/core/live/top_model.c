@@ -312,6 +312,28 @@ static void count_break_costs(const struct building *b)
 	host[HOST_COW_CPU].high *= breaks.high;
 }
 
+/*
+ * The potential less the items that the engine would need besides those it has: one for each mapping of a candidate
+ * page. What it has already is paid for, whatever becomes of the rest.
+ */
+static struct quantity potential_net(const struct top_sample *s)
+{
+	static const enum knob tracked[] = { KNOB_PAGES_SHARED, KNOB_PAGES_SHARING, KNOB_PAGES_UNSHARED,
+					     KNOB_PAGES_VOLATILE, KNOB_KSM_ZERO_PAGES };
+	struct quantity net = host_estimate(s, FACT_POTENTIAL_BYTES);
+	double items = (double)value_or(s->fact[FACT_CANDIDATE_PAGES], 0);
+
+	if (net.known == KNOWN && !is_known(s->fact[FACT_CANDIDATE_PAGES]))
+		return unknown(s->fact[FACT_CANDIDATE_PAGES].known);
+	for (size_t i = 0; i < sizeof(tracked) / sizeof(tracked[0]); i++)
+		items -= (double)value_or(s->fact[tracked[i]], 0);
+	double cost = RMAP_ITEM_BYTES * fmax(items, 0);
+	net.value -= cost;
+	net.low -= cost;
+	net.high -= cost;
+	return net;
+}
+
 static void build_host(const struct building *b)
 {
 	struct quantity *host = b->model->host;
@@ -323,6 +345,7 @@ static void build_host(const struct building *b)
 	follow_passes(b);
 	count_break_costs(b);
 	host[HOST_POTENTIAL] = host_estimate(b->now, FACT_POTENTIAL_BYTES);
+	host[HOST_POTENTIAL_NET] = potential_net(b->now);
 	host[HOST_VOLATILE] = host_estimate(b->now, FACT_VOLATILE_BYTES);
 	host[HOST_PASS_SECONDS] = pass_seconds(b);
 	host[HOST_PASS_ETA] = pass_eta(b, host[HOST_PASS_SECONDS]);
