@@ -9,17 +9,28 @@
  *
  * Duplicates are base pages per huge page; each content has COPIES copies.
  * Once a line "ready PID FROM TO HOT-END" (hexadecimal), then each second
- * "rate OPERATIONS-PER-CPU-SECOND". Exits with 77 where no huge pages are had.
+ * "rate OPERATIONS-PER-CPU-SECOND". SIGUSR1: it breaks all its huge pages and
+ * writes "broken"; SIGUSR2: rebuilds them, "whole"; nothing else changes, so
+ * the rates before and after tell what huge pages are worth. Exits with 77
+ * where no huge pages are had.
  */
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <signal.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef MADV_COLD
+#define MADV_COLD 20			/* 5.4 */
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25		/* 6.1 */
+#endif
 
 #define COPIES 4
 #define BATCH 200000
@@ -31,6 +42,25 @@ struct made {
 	size_t page_bytes, huge_bytes, hot, cold;	/* huge pages */
 	size_t hot_duplicates, cold_duplicates;
 };
+
+static volatile sig_atomic_t wanted;
+
+static void want(int signal)
+{
+	wanted = signal;
+}
+
+/* Advice on a part of a huge page breaks it. */
+static void reshape(const struct made *m)
+{
+	bool whole = wanted == SIGUSR2;
+
+	wanted = 0;
+	for (size_t h = 0; h < m->hot + m->cold; h++)
+		madvise(m->start + h * m->huge_bytes, whole ? m->huge_bytes : m->page_bytes,
+			whole ? MADV_COLLAPSE : MADV_COLD);
+	puts(whole ? "whole" : "broken");
+}
 
 static double seconds(clockid_t clock)
 {
@@ -126,6 +156,8 @@ int main(int argc, char **argv)
 	volatile uint64_t sink;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGUSR1, want);
+	signal(SIGUSR2, want);
 	if (!m.huge_bytes)
 		return 77;
 	m.hot = argument(argc, argv, 1, 256) * (1 << 20) / m.huge_bytes;
@@ -138,6 +170,8 @@ int main(int argc, char **argv)
 	       (unsigned long)(m.start + (m.hot + m.cold) * m.huge_bytes), (unsigned long)(m.start + m.hot * m.huge_bytes));
 	fflush(stdout);
 	for (size_t i = 0; i < lasts; i++) {
+		if (wanted)
+			reshape(&m);
 		printf("rate %.0f\n", run(&m, &random, &sink));
 		fflush(stdout);
 	}

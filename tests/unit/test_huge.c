@@ -118,6 +118,32 @@ static void test_interval_covers(void **state)
 	assert_in_range(inside, trials * 93 / 100, trials * 97 / 100);
 }
 
+/* Reading takes as long as the exposure is: half of a page's looks are shorter than their mean, and are worth less. */
+static void test_long_reading(void **state)
+{
+	uint64_t random = 20231117;
+	double rate = 20000, x = 1e-4, w = 1.8e-4, sum = 0;
+	int trials = 200, looks = 400, inside = 0;
+	(void)state;
+	for (int t = 0; t < trials; t++) {
+		struct heat_looks l = { 0 };
+		struct heat_hits h = { 0 };
+		size_t bin = heat_bin(x);
+		l.count[bin] = looks;
+		l.seconds[bin] = looks * x;
+		l.reading[bin] = looks * w;
+		for (int k = 0; k < looks; k++) {
+			double exposure = x + (uniform(&random) - 0.5) * w;
+			h.hits[bin] += uniform(&random) < (1 - HEAT_DEAD_LOOKS) * (1 - exp(-rate * exposure));
+		}
+		struct heat heat = heat_estimate(&l, &h);
+		sum += heat.per_second;
+		inside += heat.low <= rate && rate <= heat.high;
+	}
+	assert_true(fabs(sum / trials / rate - 1) < 0.03);	/* by the mean exposure alone it would be a quarter too low */
+	assert_in_range(inside, trials * 92 / 100, trials * 99 / 100);
+}
+
 static void test_bins(void **state)
 {
 	(void)state;
@@ -286,10 +312,48 @@ static void test_slowdown(void **state)
 	near(slowdown_rate(&s, &regions[0]), 2e6);
 	/* the processor could do five million */
 	near(slowdown_rate(&s, &regions[1]), 3e6);
-	near(slowdown_add(&s, &regions[2]), 0);
-	near(slowdown_add(&s, &regions[0]), 2e6 * 50e-9);
-	near(slowdown_add(&s, &regions[1]), 5e6 * 50e-9);
+	near(slowdown_add(&s, &regions[2]).most_likely, 0);
+	near(slowdown_add(&s, &regions[0]).most_likely, 2e6 * 50e-9);
+	near(slowdown_add(&s, &regions[1]).most_likely, 5e6 * 50e-9);
 	near(slowdown_working_set(&s, 5e6, 4e12 + 9e12), 25.0 / 13 * HUGE_BYTES - fmod(25.0 / 13 * HUGE_BYTES, 1));
+}
+
+/* Independent distances add up by squares; a saturated region may have all that the others leave. */
+static void test_slowdown_interval(void **state)
+{
+	struct calibration c;
+	struct region regions[3] = {
+		{ .pages = PAGES, .heat = { .known = KNOWN, .per_second = 1e6, .low = 0.7e6, .high = 1.3e6 } },
+		{ .pages = PAGES, .heat = { .known = KNOWN, .per_second = 1e6, .low = 0.6e6, .high = 1.4e6 } },
+		{ .pages = PAGES, .heat = { .known = KNOWN, .saturated = true, .per_second = 1e5, .low = 1e5,
+					    .high = INFINITY } } };
+	(void)state;
+	calibrate(&c);
+	c.access[0].extra_ns.low = 40;
+	c.access[0].extra_ns.high = 60;
+	struct slowdown s = { .calibration = &c, .region_bytes = HUGE_BYTES, .utilization = 1, .life_seconds = 1e30 };
+	slowdown_begin(&s, regions, 3);
+	slowdown_add(&s, &regions[0]);
+	struct slowdown_share share = slowdown_add(&s, &regions[1]);
+	near(share.most_likely, 2e6 * 50e-9);
+	near(share.low, (2e6 - 0.5e6) * 40e-9);
+	near(share.high, (2e6 + 0.5e6) * 60e-9);
+	share = slowdown_add(&s, &regions[2]);
+	near(share.most_likely, 5e6 * 50e-9);	/* all that a processor makes */
+	near(share.low, (1.5e6 + 1e5) * 40e-9);
+	near(share.high, 5e6 * 60e-9);
+}
+
+/* More accesses than a processor makes are none. */
+static void test_slowdown_limit(void **state)
+{
+	struct calibration c;
+	struct region region = { .pages = PAGES, .heat = measured_heat(9e6) };
+	(void)state;
+	calibrate(&c);
+	struct slowdown s = { .calibration = &c, .region_bytes = HUGE_BYTES, .utilization = 1, .life_seconds = 1e30 };
+	slowdown_begin(&s, &region, 1);
+	near(slowdown_add(&s, &region).most_likely, 5e6 * 50e-9);
 }
 
 static void test_no_calibration(void **state)
@@ -298,7 +362,7 @@ static void test_no_calibration(void **state)
 	struct slowdown s = { .region_bytes = HUGE_BYTES, .utilization = 1, .life_seconds = 1 };
 	(void)state;
 	slowdown_begin(&s, &region, 1);
-	assert_true(isnan(slowdown_add(&s, &region)));
+	assert_true(isnan(slowdown_add(&s, &region).most_likely));
 }
 
 /* Rewrites: 4 of 8 pages changed in 2 s, the rest are written as often. */
@@ -312,7 +376,7 @@ static void test_rewrites(void **state)
 	struct slowdown s = { .calibration = &c, .region_bytes = HUGE_BYTES, .utilization = 1, .life_seconds = 1e30,
 			      .settle_seconds = 2 };
 	slowdown_begin(&s, &region, 1);
-	near(slowdown_add(&s, &region), 4 * log(2) / 2 * 2000e-9);
+	near(slowdown_add(&s, &region).most_likely, 4 * log(2) / 2 * 2000e-9);
 }
 
 /* ---- the frontier ---- */
@@ -323,8 +387,8 @@ static void test_knee(void **state)
 	enum knee_kind kind;
 	(void)state;
 	for (int i = 0; i <= 100; i++) {
-		root[i] = (struct frontier_point){ i, 1e9 * sqrt(i / 100.0), 0.2 * i / 100 };
-		line[i] = (struct frontier_point){ i, 1e7 * i, 0.2 * i / 100 };
+		root[i] = (struct frontier_point){ .regions_broken = i, .saved_bytes = 1e9 * sqrt(i / 100.0), .slowdown = 0.2 * i / 100 };
+		line[i] = (struct frontier_point){ .regions_broken = i, .saved_bytes = 1e7 * i, .slowdown = 0.2 * i / 100 };
 	}
 	assert_int_equal(frontier_knee(root, 101, &kind), 25);	/* √x − x is greatest at ¼ */
 	assert_int_equal(kind, KNEE_CHORD);
@@ -370,6 +434,13 @@ static void test_hot_and_cold(void **state)
 	assert_int_equal(h->frontier[4].saved_bytes, 2 * HUGE_BYTES + 2 * MADE_PAGE);
 	near(h->frontier[4].slowdown, 50.0 / 200);	/* nothing but accesses, each 50 ns longer than 200 ns */
 	assert_true(h->frontier[2].slowdown < 1e-4);
+	struct huge_knee knee = huge_knee(h);
+	assert_int_equal(knee.kind, KNEE_CHORD);
+	assert_int_equal(knee.regions, 4);
+	assert_int_equal(knee.at.regions_broken, 2);
+	assert_int_equal(knee.at.saved_bytes, 2 * HUGE_BYTES);
+	assert_int_equal(knee.all.saved_bytes, 2 * HUGE_BYTES + 2 * MADE_PAGE);
+	assert_int_equal(huge_knee(NULL).kind, KNEE_NONE);
 	assert_int_equal(frontier_within(h, 0.01), 2);
 	assert_int_equal(frontier_within(h, 0.5), 4);
 	assert_int_equal(frontier_within(h, -1), 0);
@@ -437,11 +508,14 @@ int main(void)
 		cmocka_unit_test(test_dead_looks),
 		cmocka_unit_test(test_interval_covers),
 		cmocka_unit_test(test_bins),
+		cmocka_unit_test(test_long_reading),
 		cmocka_unit_test(test_ledger),
 		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_cap_and_zero),
 		cmocka_unit_test(test_shares_add_up),
 		cmocka_unit_test(test_slowdown),
+		cmocka_unit_test(test_slowdown_interval),
+		cmocka_unit_test(test_slowdown_limit),
 		cmocka_unit_test(test_no_calibration),
 		cmocka_unit_test(test_rewrites),
 		cmocka_unit_test(test_knee),

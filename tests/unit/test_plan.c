@@ -175,7 +175,12 @@ static struct plan huge_plan(struct sample *s, enum huge_pages what, double slow
 {
 	static const uint64_t addresses[] = { 0x10000, 0x18000, 0x30000 };
 	static const uint32_t order[] = { 1, 0, 2 };
-	static const struct frontier_point points[] = { { 0, 0, 0 }, { 1, 100, 0.001 }, { 2, 150, 0.02 }, { 3, 160, 0.5 } };
+	static const struct frontier_point points[] = {
+		{ .regions_broken = 0 },
+		{ .regions_broken = 1, .saved_bytes = 100, .slowdown = 0.001 },
+		{ .regions_broken = 2, .saved_bytes = 150, .slowdown = 0.02 },
+		{ .regions_broken = 3, .saved_bytes = 160, .slowdown = 0.5 },
+	};
 	struct region regions[3];
 	struct huge huge = { .regions = regions, .count = 3, .region_bytes = 8 * 4096, .order = (uint32_t *)order,
 			     .worth = 3, .frontier = (struct frontier_point *)points, .knee = 1,

@@ -28,6 +28,11 @@
 #define STEP 3.1622776601683795		/* half a factor of ten */
 /* A look is at an exposure of at least so many times what clearing and reading take. */
 #define EXPOSURE_OF_COST 2
+/* As short as can be several times in a row: only these tell pages of 10,000 accesses a second and more apart. */
+#define QUICK_LOOKS 8
+/* Beyond so many a second the target would feel it. */
+#define LOOKS_PER_SECOND 40
+#define GOLDEN 0.6180339887498949
 
 struct watched {
 	uint32_t task;			/* index into sample.tasks */
@@ -36,6 +41,7 @@ struct watched {
 	struct task_clock clock;	/* its processor time */
 	size_t first, count;		/* of the regions */
 	double begun, cleared;		/* that clock, at first and when its bits were cleared */
+	double clearing;		/* how long that took */
 };
 
 struct watch {
@@ -45,7 +51,8 @@ struct watch {
 	const volatile sig_atomic_t *stop;
 	struct watched *tasks;
 	size_t tasks_count;
-	uint64_t *addresses;		/* one per region */
+	uint64_t *addresses;		/* one per region, each task's twice in a row: a look begins anywhere in it */
+	unsigned int quick;		/* looks without any exposure so far, in a row */
 	uint8_t *states;
 	bool flush;
 	double cost;			/* seconds that the last clearing and reading took */
@@ -81,6 +88,19 @@ static void give_up(struct watch *w, struct watched *t, enum known known, const 
 	t->clear = -1;
 }
 
+/*
+ * Bits are cleared in the first half, translations flushed at the end. Whether
+ * accesses in between set bits depends on whether the TLB still has the page:
+ * the exposure begins at any moment of it.
+ */
+static void note_clearing(const struct watch *w, struct watched *t, double before, double after)
+{
+	double from = w->flush ? before + (after - before) / 4 : before;
+
+	t->cleared = (from + after) / 2;
+	t->clearing = after - from;
+}
+
 static void clear_one(struct watch *w, struct watched *t)
 {
 	double before = task_clock_seconds(&t->clock);
@@ -88,8 +108,8 @@ static void clear_one(struct watch *w, struct watched *t)
 
 	if (known != KNOWN)
 		give_up(w, t, known, known == GONE ? "it ended while we looked" : "its accessed bits may not be cleared");
-	else	/* translations are flushed at the end, bits are cleared all along */
-		t->cleared = w->flush ? task_clock_seconds(&t->clock) : (before + task_clock_seconds(&t->clock)) / 2;
+	else
+		note_clearing(w, t, before, task_clock_seconds(&t->clock));
 }
 
 static void note(struct heat_hits *hits, uint8_t state, size_t bin)
@@ -100,32 +120,35 @@ static void note(struct heat_hits *hits, uint8_t state, size_t bin)
 }
 
 /* Was anything of its mapping accessed? Then each huge page may have been. */
-static void look_by_mapping(struct watch *w, const struct watched *t)
+static void look_by_mapping(struct watch *w, const struct watched *t, size_t first)
 {
 	struct referenced *list;
 	size_t count;
 
 	referenced_read(w->root, t->pid, &list, &count);
 	for (size_t i = 0; i < t->count; i++) {
-		const struct referenced *mapping = referenced_at(list, count, w->addresses[t->first + i]);
+		const struct referenced *mapping = referenced_at(list, count, w->addresses[2 * t->first + first + i]);
 		w->states[i] = !mapping ? HEAT_UNSEEN : mapping->kilobytes ? HEAT_ACCESSED : HEAT_IDLE;
 	}
 	free(list);
 }
 
-static int look_by_page(struct watch *w, const struct watched *t, struct error *err)
+/* The state of region (first + i) mod count goes to states[i]. */
+static int look_by_page(struct watch *w, const struct watched *t, size_t first, struct error *err)
 {
 	if (w->probe)
-		return heat_look(w->probe, t->pid, w->addresses + t->first, t->count, w->states, err);
-	look_by_mapping(w, t);
+		return heat_look(w->probe, t->pid, w->addresses + 2 * t->first + first, t->count, w->states, err);
+	look_by_mapping(w, t, first);
 	return 0;
 }
 
 static int look_at(struct watch *w, struct watched *t, struct error *err)
 {
 	struct heat_looks *looks = &w->facts->tasks[t->task].looks;
+	double turn = w->facts->looks * GOLDEN;
+	size_t first = (turn - floor(turn)) * t->count;	/* evenly spread, whatever the number of looks */
 	double before = task_clock_seconds(&t->clock);
-	int rc = look_by_page(w, t, err);
+	int rc = look_by_page(w, t, first, err);
 	double after = task_clock_seconds(&t->clock), exposure = (before + after) / 2 - t->cleared;
 	size_t bin = after > 0 ? heat_bin(exposure) : HEAT_BINS;
 
@@ -135,8 +158,9 @@ static int look_at(struct watch *w, struct watched *t, struct error *err)
 		return rc;
 	looks->count[bin]++;
 	looks->seconds[bin] += exposure;
+	looks->reading[bin] += after - before + t->clearing;
 	for (size_t i = 0; i < t->count; i++)
-		note(&w->facts->hits[t->first + i], w->states[i], bin);
+		note(&w->facts->hits[t->first + (first + i) % t->count], w->states[i], bin);
 	return 0;
 }
 
@@ -160,13 +184,17 @@ static int look_once(struct watch *w, double exposure, struct error *err)
 	return rc;
 }
 
-/* After the longest comes none at all: what passes between clearing and reading. */
-static double next_exposure(const struct watch *w, double last, double longest)
+/* After the longest comes none at all: what passes between clearing and reading. That several times, as far as it goes. */
+static double next_exposure(struct watch *w, double last, double longest, double elapsed)
 {
 	double least = fmax(SHORTEST_SECONDS, EXPOSURE_OF_COST * w->cost);
 
-	if (last * STEP > longest)
+	if (last * STEP > longest || (last == 0 && w->quick < QUICK_LOOKS &&
+				      w->facts->looks < LOOKS_PER_SECOND * elapsed)) {
+		w->quick++;
 		return 0;
+	}
+	w->quick = 0;
 	return last * STEP < least ? least : last * STEP;
 }
 
@@ -176,7 +204,7 @@ static int look_for(struct watch *w, double seconds, struct error *err)
 	int rc = 0;
 
 	while (!rc && !stopped(w) && clock_seconds(CLOCK_MONOTONIC) + exposure < start + seconds) {
-		exposure = next_exposure(w, exposure, longest);
+		exposure = next_exposure(w, exposure, longest, clock_seconds(CLOCK_MONOTONIC) - start);
 		rc = look_once(w, exposure, err);
 	}
 	w->facts->seconds = clock_seconds(CLOCK_MONOTONIC) - start;
@@ -205,7 +233,7 @@ static int watch_begin(struct watch *w, struct sample *s, const struct sysroot *
 {
 	w->facts = s->heat = heat_facts_new(s->tasks_count, count);
 	w->tasks = calloc(s->tasks_count + 1, sizeof(*w->tasks));
-	w->addresses = calloc(count + 1, sizeof(*w->addresses));
+	w->addresses = calloc(2 * count + 1, sizeof(*w->addresses));
 	w->states = calloc(count + 1, sizeof(*w->states));
 	if (!w->facts || !w->tasks || !w->addresses || !w->states)
 		return fail(err, EXIT_FAILED, "out of memory: look at fewer processes at a time");
@@ -213,8 +241,10 @@ static int watch_begin(struct watch *w, struct sample *s, const struct sysroot *
 		if (!w->tasks_count || w->tasks[w->tasks_count - 1].task != regions[i].task)
 			watch_task(w, root, &regions[i], i);
 		w->tasks[w->tasks_count - 1].count++;
-		w->addresses[i] = regions[i].address;
 	}
+	for (size_t t = 0; t < w->tasks_count; t++)
+		for (size_t i = 0; i < 2 * w->tasks[t].count; i++)
+			w->addresses[2 * w->tasks[t].first + i] = regions[w->tasks[t].first + i % w->tasks[t].count].address;
 	w->facts->flushed = w->flush = clear_refs_can_flush(root, s->machine.page_bytes);
 	return 0;
 }

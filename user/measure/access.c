@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The extra time of a dependent random access with base pages instead of huge
- * ones, by the size of the working set. Each size is there twice, once in base
- * and once in huge pages, and the two take turns in short runs; what is
- * reported is the median difference of neighbouring runs.
+ * The extra time of a dependent random access with broken huge pages instead
+ * of whole ones, by the size of the working set. It is taken as it comes about:
+ * a set in huge pages is walked through, the same set is broken where it lies
+ * (its frames stay side by side, which processors make use of), and walked
+ * through again. Nothing else is walked in between, and each timed run comes
+ * after one that brings the page tables to where they are in a program that
+ * does nothing else: two sets in turn displace each other from the caches,
+ * which was seen to triple the difference. Sizes take turns, so that what else
+ * the machine does meets all of them alike, and each time in fresh huge pages.
+ * What is reported is the median difference.
  *
  * An access is a load whose address depends on the one before, anywhere in the
  * set, so it is the latency that counts: a program whose accesses overlap, or
@@ -16,136 +22,153 @@
 #include "measure/bench.h"
 #include "measure/pmu.h"
 
+#ifndef MADV_COLD
+#define MADV_COLD 20			/* 5.4 */
+#endif
+
 #define LINE_BYTES 64
 #define SMALLEST_SET (16ull << 20)
 #define LARGEST_SET (4ull << 30)
-#define RUN_ACCESSES 40000
+#define RUN_ACCESSES 200000
+#define WARM_VISITS 3			/* of each cache line of page tables, on average, before a timed run */
+#define ENTRY_BYTES 8			/* of a page table */
+#define LEAST_ROUNDS 3
 #define PLAUSIBLE_WALKS 1.2		/* base pages must show so many times the walks of huge ones */
 
-struct access {
-	struct bench *bench;
-	struct pmu pmu;
-	char *base, *huge;
+/* What is found of one size. */
+struct set {
 	uint64_t bytes;
-	uint64_t state;			/* of the walk: keeps the loads from being foreseen */
 	struct values extra, of_huge;
 	struct pmu_reading in_base, in_huge;
 };
 
-/* Nanoseconds of CPU per access. */
-static double run(struct access *a, const char *at, struct pmu_reading *sum)
+struct access {
+	struct bench *bench;
+	struct pmu pmu;
+	char *at;
+	uint64_t state;			/* of the walk: keeps the loads from being foreseen */
+	struct set sets[CALIBRATION_POINTS];
+	size_t count;
+};
+
+static void walk(struct access *a, uint64_t bytes, uint64_t accesses)
 {
-	uint64_t x = a->state, lines = a->bytes / LINE_BYTES;
-	struct pmu_reading before, after;
-	bool counted = pmu_read(&a->pmu, &before);
-	double start = bench_cpu_ns();
-	for (unsigned int i = 0; i < RUN_ACCESSES; i++) {
+	uint64_t x = a->state, lines = bytes / LINE_BYTES;
+	for (uint64_t i = 0; i < accesses; i++) {
 		x = x * 6364136223846793005u + 1442695040888963407u;
 		uint64_t line = (uint64_t)((unsigned __int128)x * lines >> 64);
-		x += *(const volatile uint64_t *)(at + line * LINE_BYTES);
+		x += *(const volatile uint64_t *)(a->at + line * LINE_BYTES);
 	}
-	double spent = bench_cpu_ns() - start;
 	a->state = x;
-	if (counted && pmu_read(&a->pmu, &after)) {
-		sum->cycles += after.cycles - before.cycles;
-		for (size_t i = 0; i < PMU_EVENTS; i++)
-			sum->walks[i] += after.walks[i] - before.walks[i];
-	}
+}
+
+/* Nanoseconds of CPU per access. */
+static double run(struct access *a, uint64_t bytes, struct pmu_reading *sum)
+{
+	struct pmu_reading before, after;
+	walk(a, bytes, WARM_VISITS * (bytes / a->bench->found->page_bytes * ENTRY_BYTES / LINE_BYTES));
+	bool counted = pmu_read(&a->pmu, &before);
+	double start = bench_cpu_ns();
+	walk(a, bytes, RUN_ACCESSES);
+	double spent = bench_cpu_ns() - start;
+	if (counted && pmu_read(&a->pmu, &after))
+		pmu_add(sum, &before, &after);
 	return spent / RUN_ACCESSES;
 }
 
-/* Every other pair the other way round, so that neither kind always comes first. */
-static void one_pair(struct access *a)
+/* Freed first, so that each time has fresh huge pages. */
+static bool make_whole(struct access *a, uint64_t bytes)
 {
-	bool base_first = a->extra.count % 2;
-	double base = base_first ? run(a, a->base, &a->in_base) : 0;
-	double huge = run(a, a->huge, &a->in_huge);
-	if (!base_first)
-		base = run(a, a->base, &a->in_base);
-	values_add(&a->extra, base - huge);
-	values_add(&a->of_huge, huge);
+	return !madvise(a->at, bytes, MADV_DONTNEED) && bench_huge(a->bench, a->at, bytes);
 }
 
-/* The event by which base pages walk more than huge ones is the one that counts walks on this processor. */
-static void fill_walks(const struct access *a, struct measured *ret)
+/* Where they will not break, base pages in their place. */
+static bool make_broken(struct access *a, uint64_t bytes)
 {
-	const char *why = a->pmu.why ? a->pmu.why : "no counter behaves as page walks do";
-	bench_absent(ret, ABSENT, "%s", why);
-	for (size_t i = 0; i < PMU_EVENTS; i++) {
-		double base = a->in_base.cycles ? (double)a->in_base.walks[i] / a->in_base.cycles : 0;
-		double huge = a->in_huge.cycles ? (double)a->in_huge.walks[i] / a->in_huge.cycles : 0;
-		if (base <= 0 || base > 1 || base < PLAUSIBLE_WALKS * huge)
-			continue;
-		*ret = (struct measured){ .known = KNOWN, .median = base, .low = base, .high = base,
-					  .count = a->extra.count };
-		return;
-	}
-}
-
-static bool map_both(struct access *a)
-{
-	uint64_t pmd = a->bench->found->pmd_bytes, page = a->bench->found->page_bytes;
-	a->base = bench_map(a->bytes, pmd);
-	a->huge = bench_map(a->bytes, pmd);
-	if (!a->base || !a->huge || madvise(a->base, a->bytes, MADV_NOHUGEPAGE))
+	uint64_t pmd = a->bench->found->pmd_bytes, page = a->bench->found->page_bytes, whole = 0;
+	for (uint64_t at = 0; at < bytes; at += pmd)
+		madvise(a->at + at, page, MADV_COLD);
+	for (uint64_t at = 0; at < bytes; at += pmd)
+		whole += bench_is_huge(a->bench, a->at + at);
+	if (!whole)
+		return true;
+	if (madvise(a->at, bytes, MADV_DONTNEED) || madvise(a->at, bytes, MADV_NOHUGEPAGE))
 		return false;
-	for (uint64_t at = 0; at < a->bytes; at += page)
-		*(volatile char *)(a->base + at) = 1;
-	return bench_huge(a->bench, a->huge, a->bytes);
+	for (uint64_t at = 0; at < bytes; at += page)
+		*(volatile char *)(a->at + at) = 1;
+	return true;
 }
 
-static void unmap_both(struct access *a)
+static void one_pair(struct access *a, struct set *s)
 {
-	if (a->base)
-		munmap(a->base, a->bytes);
-	if (a->huge)
-		munmap(a->huge, a->bytes);
-	a->base = a->huge = NULL;
+	if (values_full(&s->extra) || !make_whole(a, s->bytes))
+		return;
+	double huge = run(a, s->bytes, &s->in_huge);
+	if (!make_broken(a, s->bytes))
+		return;
+	values_add(&s->extra, run(a, s->bytes, &s->in_base) - huge);
+	values_add(&s->of_huge, huge);
 }
 
-static void one_size(struct access *a, struct access_point *ret, double until)
+static void fill_walks(const struct access *a, const struct set *s, struct measured *ret)
+{
+	double share = pmu_walk_share(&s->in_base, &s->in_huge);
+	if (share > 0)
+		*ret = (struct measured){ .known = KNOWN, .median = share, .low = share, .high = share,
+					  .count = s->extra.count };
+	else
+		bench_absent(ret, ABSENT, "%s", a->pmu.why ? a->pmu.why : "no counter behaves as page walks do");
+}
+
+/* Four times as large each time, and at last as large as may be. */
+static void choose_sizes(struct access *a)
+{
+	uint64_t pmd = a->bench->found->pmd_bytes, most = a->bench->memory_bytes / pmd * pmd;
+	most = most < LARGEST_SET ? most : LARGEST_SET;
+	for (uint64_t bytes = SMALLEST_SET; bytes <= most && a->count < CALIBRATION_POINTS - 1; bytes *= 4)
+		a->sets[a->count++].bytes = bytes;
+	if (a->count && most > a->sets[a->count - 1].bytes + a->sets[a->count - 1].bytes / 4)
+		a->sets[a->count++].bytes = most;
+}
+
+static void measure_sets(struct access *a)
 {
 	struct bench *b = a->bench;
-	a->extra.count = a->of_huge.count = 0;
-	a->in_base = a->in_huge = (struct pmu_reading){ 0 };
-	bool mapped = map_both(a);
-	while (mapped && !values_full(&a->extra) && (bench_over(b) < until || a->extra.count < 8)) {
-		one_pair(a);
-		*b->share = bench_over(b);
+	for (size_t round = 0; bench_over(b) < 1 || round < LEAST_ROUNDS; round++) {
+		for (size_t i = 0; i < a->count; i++) {
+			one_pair(a, &a->sets[i]);
+			*b->share = bench_over(b);
+		}
+		if (!a->count || !a->sets[0].extra.count)
+			break;		/* no huge page is to be had */
 	}
-	ret->bytes = a->bytes;
-	bench_figure(&ret->extra_ns, &a->extra, "so much memory in huge pages could not be had");
-	bench_figure(&ret->huge_ns, &a->of_huge, "so much memory in huge pages could not be had");
-	fill_walks(a, &ret->walk_share);
-	unmap_both(a);
 }
 
-/* Four times as large each time, and at last as large as may be, two of them at once. */
-static size_t choose_sizes(const struct bench *b, uint64_t ret[CALIBRATION_POINTS])
+static void report(struct access *a)
 {
-	uint64_t pmd = b->found->pmd_bytes, most = b->memory_bytes / 2 / pmd * pmd;
-	size_t count = 0;
-	most = most < LARGEST_SET ? most : LARGEST_SET;
-	for (uint64_t bytes = SMALLEST_SET; bytes <= most && count < CALIBRATION_POINTS - 1; bytes *= 4)
-		ret[count++] = bytes;
-	if (count && most > ret[count - 1] + ret[count - 1] / 4)
-		ret[count++] = most;
-	return count;
+	static const char why[] = "so much memory in huge pages could not be had";
+	struct calibration *c = a->bench->found;
+	for (size_t i = 0; i < a->count; i++) {
+		c->access[i].bytes = a->sets[i].bytes;
+		bench_figure(&c->access[i].extra_ns, &a->sets[i].extra, "%s", why);
+		bench_figure(&c->access[i].huge_ns, &a->sets[i].of_huge, "%s", why);
+		fill_walks(a, &a->sets[i], &c->access[i].walk_share);
+	}
+	c->accesses = a->count;
+	uint64_t largest = a->count ? a->sets[a->count - 1].bytes : LARGEST_SET;
+	if (largest < LARGEST_SET)
+		snprintf(c->left_out, sizeof(c->left_out), "working sets above %s", show_bytes(largest).text);
 }
 
 void bench_access(struct bench *b)
 {
 	struct access a = { .bench = b, .state = 1 };
-	uint64_t sizes[CALIBRATION_POINTS];
-	struct calibration *c = b->found;
-	size_t count = choose_sizes(b, sizes);
-	pmu_open(&a.pmu);
-	for (size_t i = 0; i < count; i++) {
-		a.bytes = sizes[i];
-		one_size(&a, &c->access[i], (i + 1.0) / count);
-		c->accesses = i + 1;
+	choose_sizes(&a);
+	a.at = a.count ? bench_map(a.sets[a.count - 1].bytes, b->found->pmd_bytes) : NULL;
+	if (a.at) {
+		pmu_open(&a.pmu);
+		measure_sets(&a);
+		pmu_close(&a.pmu);
 	}
-	pmu_close(&a.pmu);
-	if (count && sizes[count - 1] < LARGEST_SET)
-		snprintf(c->left_out, sizeof(c->left_out), "working sets above %s", show_bytes(sizes[count - 1]).text);
+	report(&a);
 }

@@ -79,3 +79,21 @@ bool pmu_read(const struct pmu *pmu, struct pmu_reading *ret)
 		good = read_counter(pmu->walks[i], &ret->walks[i]);
 	return good;
 }
+
+void pmu_add(struct pmu_reading *sum, const struct pmu_reading *before, const struct pmu_reading *after)
+{
+	sum->cycles += after->cycles - before->cycles;
+	for (size_t i = 0; i < PMU_EVENTS; i++)
+		sum->walks[i] += after->walks[i] - before->walks[i];
+}
+
+double pmu_walk_share(const struct pmu_reading *base, const struct pmu_reading *huge)
+{
+	for (size_t i = 0; i < PMU_EVENTS; i++) {
+		double with_base = base->cycles ? (double)base->walks[i] / base->cycles : 0;
+		double with_huge = huge->cycles ? (double)huge->walks[i] / huge->cycles : 0;
+		if (with_base > 0 && with_base <= 1 && with_base >= PMU_PLAUSIBLE_WALKS * with_huge)
+			return with_base;
+	}
+	return 0;
+}

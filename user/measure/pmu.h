@@ -28,4 +28,15 @@ struct pmu_reading {
 
 bool pmu_read(const struct pmu *pmu, struct pmu_reading *ret);
 
+/* Add what was counted between two readings. */
+void pmu_add(struct pmu_reading *sum, const struct pmu_reading *before, const struct pmu_reading *after);
+
+/*
+ * The share of cycles spent in page walks with base pages, 0 … 1, by the event
+ * that behaves as page walks do: it counts at least PMU_PLAUSIBLE_WALKS times
+ * as much as with huge pages, and no more than the cycles. 0: none does.
+ */
+#define PMU_PLAUSIBLE_WALKS 1.2
+double pmu_walk_share(const struct pmu_reading *base, const struct pmu_reading *huge);
+
 #endif

@@ -21,11 +21,14 @@ static void point(struct json *j, const struct frontier_point *p)
 	json_u64(j, "regions_broken", p->regions_broken);
 	json_u64(j, "saved_bytes", p->saved_bytes);
 	ppm(j, "slowdown_ppm", p->slowdown);
+	ppm(j, "slowdown_low_ppm", p->slowdown_low);
+	ppm(j, "slowdown_high_ppm", p->slowdown_high);
 }
 
 static void frontier(struct json *j, const struct huge *h)
 {
 	size_t step = h->worth / MOST_POINTS + 1;
+	struct huge_knee knee = huge_knee(h);
 
 	json_array(j, "frontier");
 	for (size_t i = 0; i <= h->worth; i++) {
@@ -37,8 +40,8 @@ static void frontier(struct json *j, const struct huge *h)
 	}
 	json_end_array(j);
 	json_object(j, "knee");
-	json_string(j, "kind", knee_kind_name(h->knee_kind));
-	point(j, &h->frontier[h->knee]);
+	json_string(j, "kind", knee_kind_name(knee.kind));
+	point(j, &knee.at);
 	json_end_object(j);
 }
 

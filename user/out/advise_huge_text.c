@@ -187,9 +187,20 @@ static void heat(const struct page *p)
 		text_puts(p->out, "  heat: accesses by translations that stayed in the TLB are not seen: at least so hot\n");
 }
 
+static void slowdown_of(const struct page *p, const char *what, const struct frontier_point *point)
+{
+	if (!isnan(point->slowdown))
+		text_printf(p->out, "  slow-down %s: %.2g %% (95 %%: %.2g to %.2g %%)\n", what, point->slowdown * 100,
+			    point->slowdown_low * 100, point->slowdown_high * 100);
+}
+
 static void slowdown(const struct page *p)
 {
 	const struct huge *h = p->huge;
+
+	if (h->knee && h->knee != h->worth)
+		slowdown_of(p, "up to the knee", &h->frontier[h->knee]);
+	slowdown_of(p, "with all broken", &h->frontier[h->worth]);
 
 	if (!h->calibrated)
 		text_puts(p->out, "  slow-down: unknown without a calibration of this machine (ksm-advise --calibrate)\n");

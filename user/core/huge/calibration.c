@@ -112,7 +112,13 @@ static struct measured between(const struct measured *a, double x0, const struct
 	return m;
 }
 
-struct measured calibration_access(const struct calibration *c, uint64_t bytes, bool *ret_beyond)
+static const struct measured *time_of(const struct access_point *p, bool huge)
+{
+	return huge ? &p->huge_ns : &p->extra_ns;
+}
+
+/* Of huge pages the time itself, else the extra time. */
+static struct measured access_time(const struct calibration *c, uint64_t bytes, bool huge, bool *ret_beyond)
 {
 	const struct measured none = { .known = KNOWN };
 	const struct access_point *last = NULL;
@@ -122,18 +128,29 @@ struct measured calibration_access(const struct calibration *c, uint64_t bytes, 
 		return nothing(uncalibrated);
 	for (size_t i = 0; i < c->accesses; i++) {
 		const struct access_point *p = &c->access[i];
-		if (p->extra_ns.known != KNOWN)
+		if (time_of(p, huge)->known != KNOWN)
 			continue;
 		if (bytes < p->bytes && !last)
-			return between(&none, 0, &p->extra_ns, p->bytes, bytes);
+			return huge ? p->huge_ns : between(&none, 0, &p->extra_ns, p->bytes, bytes);
 		if (bytes < p->bytes)
-			return between(&last->extra_ns, log2(last->bytes), &p->extra_ns, log2(p->bytes), log2(bytes));
+			return between(time_of(last, huge), log2(last->bytes), time_of(p, huge), log2(p->bytes), log2(bytes));
 		last = p;
 	}
 	if (!last)
-		return nothing(c->accesses ? c->access[0].extra_ns.why : "it was not measured");
+		return nothing(c->accesses ? time_of(&c->access[0], huge)->why : "it was not measured");
 	*ret_beyond = bytes > last->bytes;
-	return last->extra_ns;
+	return *time_of(last, huge);
+}
+
+struct measured calibration_access(const struct calibration *c, uint64_t bytes, bool *ret_beyond)
+{
+	return access_time(c, bytes, false, ret_beyond);
+}
+
+struct measured calibration_huge_access(const struct calibration *c, uint64_t bytes)
+{
+	bool beyond;
+	return access_time(c, bytes, true, &beyond);
 }
 
 struct measured calibration_cost(const struct calibration *c, enum cost cost)

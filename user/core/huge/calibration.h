@@ -97,6 +97,9 @@ const char *calibration_refused(const struct calibration *calibration, const str
  */
 struct measured calibration_access(const struct calibration *c, uint64_t working_set_bytes, bool *ret_beyond);
 
+/* Nanoseconds per access with huge pages: as above, and below the smallest size as there. */
+struct measured calibration_huge_access(const struct calibration *c, uint64_t working_set_bytes);
+
 /* One of the single costs; `c` may be NULL. */
 struct measured calibration_cost(const struct calibration *c, enum cost cost);
 

@@ -90,15 +90,19 @@ static int cumulate(struct huge *h, const struct sample *sample, const struct sl
 	h->frontier = calloc(h->worth + 1, sizeof(*h->frontier));
 	int rc = marginal && h->frontier ? ledger_marginal(sample, h->regions, h->order, h->worth, marginal) : -ENOMEM;
 	for (size_t i = 0; !rc && i < h->worth; i++) {
+		struct slowdown_share share = slowdown_add(&s, &h->regions[h->order[i]]);
 		frames += marginal[i];
 		h->frontier[i + 1] = (struct frontier_point){
 			.regions_broken = i + 1,
 			.saved_bytes = frames * sample->machine.page_bytes + 0.5,
-			.slowdown = slowdown_add(&s, &h->regions[h->order[i]]),
+			.slowdown = share.most_likely,
+			.slowdown_low = share.low,
+			.slowdown_high = share.high,
 		};
 	}
 	if (!rc)
-		h->frontier[0].slowdown = h->calibrated ? 0 : NAN;
+		h->frontier[0].slowdown = h->frontier[0].slowdown_low = h->frontier[0].slowdown_high =
+			h->calibrated ? 0 : NAN;
 	h->beyond = s.beyond;
 	free(marginal);
 	return rc;
@@ -143,6 +147,15 @@ static void choose(struct huge *h, const struct frontier_options *o)
 	}
 	for (size_t i = 0; i < h->knee; i++)
 		h->regions[h->order[i]].breaks_at_knee = true;
+}
+
+struct huge_knee huge_knee(const struct huge *h)
+{
+	const struct frontier_point nothing = { .slowdown = NAN, .slowdown_low = NAN, .slowdown_high = NAN };
+
+	if (!h)
+		return (struct huge_knee){ .kind = KNEE_NONE, .at = nothing, .all = nothing };
+	return (struct huge_knee){ h->knee_kind, h->count, h->base_saved_bytes, h->frontier[h->knee], h->frontier[h->worth] };
 }
 
 size_t frontier_within(const struct huge *h, double slowdown)

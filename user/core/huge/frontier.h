@@ -26,6 +26,7 @@ struct frontier_point {
 	size_t regions_broken;
 	uint64_t saved_bytes;		/* beyond what merging saves without breaking any */
 	double slowdown;		/* share of the targets' processor time that is added; NAN: no calibration */
+	double slowdown_low, slowdown_high;	/* its 95 % interval (slowdown.h); NAN: the same */
 };
 
 enum knee_kind {
@@ -65,6 +66,22 @@ struct frontier_options {
  */
 int huge_build(struct huge **ret, const struct sample *sample, const struct frontier_options *options);
 void huge_free(struct huge *huge);
+
+/*
+ * What others than the report want of it (metrics, a policy): one plain value,
+ * which stays as it is. For a sample `s` with its model built:
+ *	huge_build(&h, s, &options); struct huge_knee knee = huge_knee(h); huge_free(h);
+ */
+struct huge_knee {
+	enum knee_kind kind;
+	size_t regions;			/* of the sample, whether or not they hide something */
+	uint64_t base_saved_bytes;	/* what merging saves with none broken; the points are beyond that */
+	struct frontier_point at;	/* the knee: regions broken, bytes saved, slow-down and its interval */
+	struct frontier_point all;	/* all broken that hide something */
+};
+
+/* Of NULL (no huge pages, or a sample of contents): KNEE_NONE, nothing saved, slow-downs NAN. */
+struct huge_knee huge_knee(const struct huge *huge);
 
 /* The last point with at most this slow-down; point 0 where slow-downs are not known. */
 size_t frontier_within(const struct huge *huge, double slowdown);

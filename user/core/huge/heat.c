@@ -28,6 +28,15 @@ size_t heat_bin(double exposure)
 	return bin < 0 ? 0 : bin < HEAT_BINS - 1 ? (size_t)bin : HEAT_BINS - 1;
 }
 
+/* The mean of exp(−λt) over exposures t from x − w/2 to x + w/2. */
+static double idle_share(double rate, double x, double w)
+{
+	if (w > 2 * x)
+		w = 2 * x;
+	double within = rate * w > 1e-9 ? -expm1(-rate * w) / (rate * w) : 1;
+	return exp(-rate * (x - w / 2)) * within;
+}
+
 /* A look finds the page accessed with probability (1 − ε)(1 − exp(−λx)). */
 static double log_likelihood(const struct heat_looks *looks, const struct heat_hits *hits, double rate)
 {
@@ -35,8 +44,8 @@ static double log_likelihood(const struct heat_looks *looks, const struct heat_h
 	for (size_t b = 0; b < HEAT_BINS; b++) {
 		if (!looks->count[b])
 			continue;
-		double x = looks->seconds[b] / looks->count[b], h = hits->hits[b];
-		double hit = -expm1(-rate * x) * (1 - HEAT_DEAD_LOOKS);
+		double x = looks->seconds[b] / looks->count[b], w = looks->reading[b] / looks->count[b];
+		double h = hits->hits[b], hit = (1 - idle_share(rate, x, w)) * (1 - HEAT_DEAD_LOOKS);
 		sum += (looks->count[b] - h) * log1p(-hit) + (h ? h * log(hit) : 0);
 	}
 	return sum;

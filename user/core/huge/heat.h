@@ -12,7 +12,10 @@
  * interval holds the λ whose log-likelihood is within 1.92 of the greatest
  * (Wilks 1938: χ² with one degree of freedom, 95 %). Time in which the target
  * does not run tells nothing, hence processor time; short exposures tell fast
- * pages apart, long ones slow.
+ * pages apart, long ones slow. Clearing and reading the bits of many regions
+ * takes a while, and each look begins with another of them, so an exposure is
+ * any of those from x − w/2 to x + w/2, w being that while: the probability is
+ * the mean.
  *
  * It does not know accesses that set no bit: those of a guest by its own page
  * tables (KVM), of the kernel by its direct map, and of translations that
@@ -45,6 +48,7 @@ const char *heat_source_name(enum heat_source source);
 struct heat_looks {
 	uint32_t count[HEAT_BINS];
 	double seconds[HEAT_BINS];	/* exposures, added up */
+	double reading[HEAT_BINS];	/* what clearing and reading the bits took, added up: any moment of it counts */
 };
 
 /* What they found of one region. */

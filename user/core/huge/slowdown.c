@@ -32,18 +32,12 @@ uint64_t slowdown_working_set(const struct slowdown *s, double accesses, double 
 	return squares > 0 ? accesses * accesses / squares * s->region_bytes : 0;
 }
 
-/* Nanoseconds of a random access with huge pages. 0: not known. */
-static double huge_access_ns(const struct calibration *c, uint64_t bytes)
+/* Random accesses that a processor makes in a second, with huge pages; infinite where that is not known. */
+static double limit(const struct slowdown *s, uint64_t bytes, bool most)
 {
-	double last = 0;
-	for (size_t i = 0; c && i < c->accesses; i++) {
-		if (c->access[i].huge_ns.known != KNOWN)
-			continue;
-		last = c->access[i].huge_ns.median;
-		if (c->access[i].bytes >= bytes)
-			break;
-	}
-	return last;
+	struct measured m = calibration_huge_access(s->calibration, bytes);
+	double ns = m.known != KNOWN ? 0 : most ? m.low : m.median;
+	return ns > 0 ? 1 / (ns * NS) : INFINITY;
 }
 
 /*
@@ -52,7 +46,7 @@ static double huge_access_ns(const struct calibration *c, uint64_t bytes)
  */
 void slowdown_begin(struct slowdown *s, const struct region *regions, size_t count)
 {
-	double known = 0, hottest = 0, most = 0;
+	double known = 0, hottest = 0, most;
 	size_t unknown = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -63,10 +57,9 @@ void slowdown_begin(struct slowdown *s, const struct region *regions, size_t cou
 			unknown += !regions[i].heat.broken;
 		hottest = rate > hottest ? rate : hottest;
 	}
-	double ns = huge_access_ns(s->calibration, unknown * s->region_bytes);
-	if (ns > 0)
-		most = 1 / (ns * NS) - known;
-	s->unknown_rate = most > 0 && unknown ? most / unknown : hottest > 0 ? hottest : 1;
+	most = limit(s, unknown * s->region_bytes, false);
+	s->left_rate = isinf(most) || !unknown ? 0 : fmax(most - known, 0);
+	s->unknown_rate = s->left_rate > 0 ? s->left_rate / unknown : hottest > 0 ? hottest : 1;
 }
 
 /*
@@ -100,28 +93,63 @@ static double other_costs(const struct slowdown *s, const struct region *r)
 	return s->utilization > 0 ? rate / s->utilization : 0;
 }
 
-static double access_cost(struct slowdown *s, double accesses, uint64_t bytes)
+/* What so many accesses cost, all told never more than a processor makes of them. */
+static struct slowdown_share access_cost(struct slowdown *s, struct slowdown_share accesses, uint64_t bytes)
 {
 	bool beyond = false;
 	struct measured extra = calibration_access(s->calibration, bytes, &beyond);
+	double most = limit(s, bytes, false);
 
 	if (extra.known != KNOWN)
-		return NAN;
+		return (struct slowdown_share){ NAN, NAN, NAN };
 	s->beyond |= beyond;
-	return accesses * extra.median * NS;
+	return (struct slowdown_share){
+		.most_likely = fmin(accesses.most_likely, most) * extra.median * NS,
+		.low = fmin(accesses.low, most) * extra.low * NS,
+		.high = fmin(accesses.high, limit(s, bytes, true)) * extra.high * NS,
+	};
 }
 
 double slowdown_of_region(struct slowdown *s, const struct region *r, uint64_t bytes)
 {
-	return access_cost(s, slowdown_rate(s, r), bytes) + other_costs(s, r);
+	double rate = slowdown_rate(s, r);
+	return access_cost(s, (struct slowdown_share){ rate, rate, rate }, bytes).most_likely + other_costs(s, r);
 }
 
-double slowdown_add(struct slowdown *s, const struct region *r)
+static double squared(double x)
+{
+	return x * x;
+}
+
+static void add_interval(struct slowdown *s, const struct region *r, double rate)
+{
+	double scale = s->utilization > 0 ? 1 / s->utilization : 0;
+
+	if (is_measured(r) && !r->heat.broken) {
+		s->sure += rate;
+		s->below += squared(rate - r->heat.low * scale);
+		s->above += squared(r->heat.high * scale - rate);
+	} else if (!r->heat.broken) {
+		s->least += measured_rate(s, r);	/* of a saturated one the lower end */
+		s->unknown = true;
+	}
+}
+
+struct slowdown_share slowdown_add(struct slowdown *s, const struct region *r)
 {
 	double rate = slowdown_rate(s, r);
 
 	s->accesses += rate;
-	s->squares += rate * rate;
+	s->squares += squared(rate);
 	s->others += other_costs(s, r);
-	return access_cost(s, s->accesses, slowdown_working_set(s, s->accesses, s->squares)) + s->others;
+	add_interval(s, r, rate);
+	struct slowdown_share ret = access_cost(s, (struct slowdown_share){
+		.most_likely = s->accesses,
+		.low = fmax(s->sure - sqrt(s->below), 0) + s->least,
+		.high = fmax(s->sure + sqrt(s->above) + (s->unknown ? s->left_rate : 0), s->accesses),
+	}, slowdown_working_set(s, s->accesses, s->squares));
+	ret.most_likely += s->others;
+	ret.low += s->others;
+	ret.high += s->others;
+	return ret;
 }

@@ -13,7 +13,16 @@
  * together are at most what a processor makes that does nothing else, 1/t(W)
  * with t the calibrated time with huge pages: regions of unknown heat share
  * what known ones leave of that. It is a bound, and says so by being one: a
- * program that does anything but access memory is slowed down by less.
+ * program that does anything but access memory is slowed down by less. Known
+ * rates that add up to more than the processor can make count as that much.
+ *
+ * The interval. Regions were looked at independently of each other, so the
+ * distances of the ends of their intervals from their rates add up by squares
+ * (Zou and Donner 2008, "Construction of confidence limits about effect
+ * measures": MOVER). Of unknown ones only their lower end is sure, and all that
+ * the known leave is possible. Each end is taken at that end of the calibrated
+ * time. It does not know how much the machine's memory differs from the day on
+ * which it was calibrated.
  */
 #ifndef KSMSCOPE_CORE_HUGE_SLOWDOWN_H
 #define KSMSCOPE_CORE_HUGE_SLOWDOWN_H
@@ -28,8 +37,12 @@ struct slowdown {
 	double settle_seconds;		/* distance of the two looks; 0: one look, writes are not known */
 	double life_seconds;
 	double unknown_rate;		/* a_r of a region of unknown heat */
+	double left_rate;		/* of a processor, that regions of known heat leave to the others */
 	/* of the regions broken so far */
 	double accesses, squares;	/* Σa, Σa² */
+	double sure, below, above;	/* Σ of known a; Σ of squared distances to the ends of their intervals */
+	double least;			/* Σ of the lower ends of unknown a */
+	bool unknown;			/* there is one of these */
 	double others;			/* of the rest of the bill: share of processor time */
 	bool beyond;
 };
@@ -43,8 +56,13 @@ double slowdown_rate(const struct slowdown *s, const struct region *region);
 /* Share of processor time that breaking it costs when the working set is `bytes`; NAN without a calibration. */
 double slowdown_of_region(struct slowdown *s, const struct region *region, uint64_t bytes);
 
-/* Break it too. The slow-down of all that are broken so far; NAN without a calibration. */
-double slowdown_add(struct slowdown *s, const struct region *region);
+/* A share of the targets' processor time: most likely, and its 95 % interval. All NAN without a calibration. */
+struct slowdown_share {
+	double most_likely, low, high;
+};
+
+/* Break it too. The slow-down of all that are broken so far. */
+struct slowdown_share slowdown_add(struct slowdown *s, const struct region *region);
 
 /* The working set of regions with these sums, in bytes. */
 uint64_t slowdown_working_set(const struct slowdown *s, double accesses, double squares);

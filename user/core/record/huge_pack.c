@@ -7,7 +7,7 @@
 #include "core/huge/heat.h"
 #include "core/record/parts.h"
 
-_Static_assert(sizeof(void *) != 8 || (sizeof(struct measured) == 152 && sizeof(struct heat_task) == 408 &&
+_Static_assert(sizeof(void *) != 8 || (sizeof(struct measured) == 152 && sizeof(struct heat_task) == 664 &&
 				       sizeof(struct heat_hits) == 68),
 	       "what was added to them has to be recorded");
 
@@ -68,6 +68,7 @@ static void code_heat_task(struct codec *c, struct heat_task *t, struct keeper *
 	for (int i = 0; i < HEAT_BINS; i++) {
 		t->looks.count[i] = code_below(c, t->looks.count[i], UINT32_MAX);
 		t->looks.seconds[i] = code_double(c, t->looks.seconds[i]);
+		t->looks.reading[i] = code_double(c, t->looks.reading[i]);
 	}
 	t->cpu_seconds = code_double(c, t->cpu_seconds);
 	t->known = code_below(c, t->known, GONE);
