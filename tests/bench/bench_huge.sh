@@ -3,22 +3,26 @@
 #
 # Huge pages kept, broken up to the knee, all broken, and what KSM does by itself, side by side: memory that the
 # process gave back, huge pages left, operations per second of its own processor time, ksmd's CPU; and the slow-down
-# that was predicted. Then what watching heat costs the watched, in pairs.
+# that was predicted.
 #
-#   tests/bench/bench_huge.sh [BUILD [made|redis]]
+#   tests/bench/bench_huge.sh [BUILD [made|pairs|watched|redis|guest]…]
 #
 # made: a process of 1 GiB that loads from random places of a quarter of it (tests/live/huge_workload.c). redis: a
 # key-value store with a million small values that are read at random and 3,000 large ones that are not, each of which
-# it holds four times.
+# it holds four times. guest: a virtual machine without KVM, of 768 MiB, in which the made process runs on 512 MiB.
+# pairs: the made process whole and broken in turn, nothing merged: the slow-down that is predicted each time, and the
+# measured. watched: it is watched and not watched in turn.
 #
 # It takes a calibration of this machine first, or KSMSCOPE_CALIBRATION=FILE. The lock of the machine's settings is
 # given back between its parts, so that others come in between.
 export KSMSCOPE_BUILD=${1:-build}
 . "$(dirname "$0")/../lib.sh"
 
-subject=${2:-made}
-seconds=6
+subject=
+seconds=8
+pairs=6
 port=7391
+vm=${KSMSCOPE_VM:-$build/vm}
 [ "$(id -u)" -eq 0 ] || bail "needs root"
 work=$(mktemp -d)
 chmod 755 "$work"
@@ -36,8 +40,8 @@ start_made() {
 }
 
 rate_made() {
-	sleep $((seconds + 1))
-	tail -n "$seconds" "$work/workload" | sort -k2n | sed -n "$((seconds / 2 + 1))s/rate //p"
+	sleep $((seconds + 2))
+	grep rate "$work/workload" | tail -n "$seconds" | sort -k2n | sed -n "$((seconds / 2 + 1))s/rate //p"
 }
 
 ask() { redis-cli -p "$port" "$@" 9>&-; }
@@ -46,8 +50,8 @@ start_redis() {
 	local server
 	type redis-server redis-benchmark >/dev/null 2>&1 || bail "redis is not installed"
 	echo always >"$thp/enabled"
-	# Where this allocator puts large values at different offsets in a page, equal ones are not equal page by page.
-	MALLOC_CONF=thp:always start redis-server --port "$port" --save "" --appendonly no \
+	# Else its allocator puts large values at different offsets in a page, and equal ones are not equal page by page.
+	MALLOC_CONF=thp:always,cache_oblivious:false start redis-server --port "$port" --save "" --appendonly no \
 		--disable-thp no --dir "$work" >"$work/redis.log"
 	server=$started_pid
 	wait_for 20 eval "ask ping 2>/dev/null | grep -q PONG" || bail "redis does not start"
@@ -82,9 +86,51 @@ rate_redis() {
 	echo $(((after[0] - before[0]) * $(getconf CLK_TCK) / (after[1] - before[1])))
 }
 
+# What the guest runs is the made process, on huge pages of its own. KSMSCOPE_VM: where guests' kernels are.
+guest_image() {
+	local tree=$work/tree library
+	"$top/tests/vm/apt.sh" "$vm" amd64 kernel "$vm/kernels/6.1" linux-image-cloud-amd64 >/dev/null 2>"$work/apt" 9>&- &&
+		"$top/tests/vm/apt.sh" "$vm" amd64 unpack "$vm/busybox" busybox-static >/dev/null 2>>"$work/apt" 9>&- ||
+		bail "no kernel for a guest: $(tail -n 1 "$work/apt")"
+	mkdir -p "$tree"/{proc,sys,bin,lib64}
+	cp "$vm/busybox/usr/bin/busybox" "$tools/huge_workload" "$tree/bin/"
+	for library in $(ldd "$tools/huge_workload" | grep -o '/[^ ]*'); do
+		cp -L --parents "$library" "$tree"
+	done
+	cat >"$tree/init" <<-END
+		#!/bin/busybox sh
+		/bin/busybox mount -t proc proc /proc
+		/bin/busybox mount -t sysfs sys /sys
+		/bin/huge_workload 128 384
+	END
+	chmod +x "$tree/init"
+	(cd "$tree" && find . | cpio --quiet -o -H newc) >"$work/initrd"
+}
+
+start_guest() {
+	[ -e "$work/initrd" ] || guest_image
+	echo always >"$thp/enabled"
+	: >"$work/console"
+	start nice qemu-system-x86_64 -name guest=huge -accel tcg,tb-size=64 -smp 1 -machine pc,mem-merge=on -m 768 \
+		-nographic -nodefaults -no-reboot -serial "file:$work/console" -kernel "$vm/kernels/6.1/vmlinuz" \
+		-initrd "$work/initrd" -append "console=ttyS0 rdinit=/init panic=-1 no_timer_check quiet"
+	wait_for 150 grep -qa rate "$work/console" || bail "the guest does not come up: $(tail -n 2 "$work/console")"
+}
+
+# Loads of the guest in a second of the processor time of its virtual machine.
+rate_guest() {
+	local lines before after
+	lines=$(grep -ca rate "$work/console")
+	before=$(awk '{ print $14 + $15 }' "/proc/$started_pid/stat")
+	sleep "$((2 * seconds))"
+	after=$(awk '{ print $14 + $15 }' "/proc/$started_pid/stat")
+	tr -d '\r' <"$work/console" | grep -a rate | tail -n "+$((lines + 1))" |
+		awk -v ticks="$((after - before))" -v hz="$(getconf CLK_TCK)" '{ sum += $2 } END { printf "%d\n", sum / ticks * hz }'
+}
+
 # ---- rows ----
 
-huge_left() { awk '/^AnonHugePages/ { sum += $2 } END { print sum / 2048 }' "/proc/$1/smaps"; }
+huge_left() { awk -v pmd="$(<"$thp/hpage_pmd_size")" '/^AnonHugePages/ { sum += $2 } END { print sum * 1024 / pmd }' "/proc/$1/smaps"; }
 
 # per_cent PART WHOLE
 per_cent() { awk -v part="$1" -v whole="$2" 'BEGIN { printf "%.1f", 100 * part / whole }'; }
@@ -110,12 +156,15 @@ part() {
 }
 
 # row MODE: whole, then after --apply
+# "keep" has nothing to wait for
+declare -A wait_seconds=([keep]=15 [knee]=60 [all]=60 [any]=60)
+
 row() {
 	local mode=$1 before after predicted saved
 	"start_$subject"
 	before=$("rate_$subject")
 	"$build/ksm-advise" --pid "$started_pid" --format json --calibration "$calibration" --state-dir "$work/state" \
-		--heat 5 --apply --huge-pages "$mode" --for 60 >"$work/$mode.json" 2>"$work/$mode.err" 9>&- ||
+		--heat 5 --apply --huge-pages "$mode" --for "${wait_seconds[$mode]}" >"$work/$mode.json" 2>"$work/$mode.err" 9>&- ||
 		{ echo "$mode: $(head -c 300 "$work/$mode.err")"; return 1; }
 	after=$("rate_$subject")
 	case $mode in
@@ -128,48 +177,92 @@ row() {
 		"$(huge_left "$started_pid")" "$(awk -v r="$before" 'BEGIN { print r / 1e6 }')" \
 		"$(awk -v r="$after" 'BEGIN { print r / 1e6 }')" "$(per_cent "$((before - after))" "$after")" \
 		"$(per_cent "$predicted" 1000000)" "$(jq '.applied.ksmd_cpu_seconds' "$work/$mode.json")"
+	echo "$mode $saved $before $after" >>"$work/rows"
 	end_processes
 	forget_merged
 }
 
-rows() {
-	local mode
-	for mode in "$@"; do
-		row "$mode"
-	done
+# What the knee keeps of what KSM by itself saves, and of the speed between all whole and all broken.
+kept() {
+	awk '{ saved[$1] = $2; slower[$1] = $3 / $4 - 1 }
+	END { printf "the knee keeps %.1f %% of the saving of KSM by itself", 100 * saved["knee"] / saved["any"]
+		printf ", and %.0f %% of the speed difference\n", 100 * (1 - slower["knee"] / slower["all"]) }' "$work/rows"
 }
 
 calibrate() {
-	"$build/ksm-advise" --calibrate 20 --calibration "$calibration" >"$work/calibrated" 2>&1 9>&- || cat "$work/calibrated"
+	"$build/ksm-advise" --calibrate 40 --calibration "$calibration" >"$work/calibrated" 2>&1 9>&- || cat "$work/calibrated"
 }
+
+# middle_of COMMAND…: the median of the numbers that it writes
+middle_of() { "$@" | sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
 
 # What watching costs: seconds with it and without, in turn.
 disturbance() {
-	local pairs=3 pair with=() without=()
+	local pair with=() without=()
 	start_made
 	for ((pair = 0; pair < pairs; pair++)); do
 		without+=("$(rate_made)")
 		"$build/ksm-advise" --pid "$started_pid" --settle 0 --heat $((seconds + 2)) --format json >"$work/heat.json" 9>&- &
-		sleep 1		# the look itself
+		sleep 1.5	# the look itself
 		with+=("$(rate_made)")
 		wait $!
 	done
-	for ((pair = 0; pair < pairs; pair++)); do
-		per_cent "$((without[pair] - with[pair]))" "${without[pair]}"
-		echo
-	done | sort -n | sed -n "$((pairs / 2 + 1))p" >"$work/disturbance"
-	jq -r --arg slower "$(<"$work/disturbance")" '.huge.heat | "watching heat: the watched is \($slower) % slower (median of '$pairs' pairs); it took \(
+	slower() {
+		for ((pair = 0; pair < pairs; pair++)); do
+			per_cent "$((without[pair] - with[pair]))" "${without[pair]}"
+			echo
+		done
+	}
+	jq -r --arg slower "$(middle_of slower)" --arg all "$(slower | sort -n | xargs)" '.huge.heat |
+		"watching heat: the watched is \($slower) % slower (median of '"$pairs"' pairs: \($all)); it took \(
 		.cpu_seconds / .seconds * 1e4 | round / 100) % of a CPU, \(.looks) looks in \(.seconds | round) s"' "$work/heat.json"
 }
 
-first_rows() {
-	[ -e "$calibration" ] || calibrate
-	printf '%-6s %10s %8s %12s %12s %11s %11s %9s\n' "" "saved MiB" "huge" "M/s whole" "M/s after" "slower" "predicted" \
-		"ksmd s"
-	rows keep knee
+is_rebuilt() { [ "$(grep -c whole "$work/workload")" -ge "$1" ]; }
+
+# Whole and broken in turn; each time what is predicted from a fresh watch.
+prediction() {
+	local pair whole broken low
+	start_made
+	for ((pair = 0; pair < pairs; pair++)); do
+		"$build/ksm-advise" --pid "$started_pid" --settle 0 --heat 5 --format json --calibration "$calibration" \
+			>"$work/predicted.json" 9>&-
+		whole=$(rate_made)
+		kill -USR1 "$started_pid"
+		broken=$(rate_made)
+		kill -USR2 "$started_pid"
+		wait_for 30 is_rebuilt $((pair + 1))
+		jq -r --argjson whole "$whole" --argjson broken "$broken" '.huge.frontier[-1] | (100 * ($whole / $broken - 1)) as $m |
+			"\($m) \(.slowdown_ppm / 1e4) \($m / .slowdown_ppm * 1e4) \(.slowdown_low_ppm / 1e4) \(.slowdown_high_ppm / 1e4)"' \
+			"$work/predicted.json" | tee -a "$work/pairs" |
+			awk '{ printf "measured %5.1f %%  predicted %5.1f %% (%.1f to %.1f)  measured/predicted %.2f\n", $1, $2, $4, $5, $3 }'
+	done
+	printf 'medians: measured %.1f %%, predicted %.1f %%, measured/predicted %.2f\n' \
+		"$(middle_of cut -d' ' -f1 "$work/pairs")" "$(middle_of cut -d' ' -f2 "$work/pairs")" \
+		"$(middle_of cut -d' ' -f3 "$work/pairs")"
 }
 
-part first_rows
-part rows all any
-[ "$subject" = redis ] || part disturbance
+side_by_side() {
+	local mode
+	subject=$1
+	echo "$subject"
+	printf '%-6s %10s %8s %12s %12s %11s %11s %9s\n' "" "saved MiB" "huge" "M/s whole" "M/s after" "slower" "predicted" \
+		"ksmd s"
+	: >"$work/rows"
+	for mode in keep knee all any; do
+		part row "$mode"
+	done
+	kept
+}
+
+[ -e "$calibration" ] || part calibrate
+shift
+[ $# -gt 0 ] || set -- made pairs watched
+for what in "$@"; do
+	case $what in
+	pairs) part prediction ;;
+	watched) part disturbance ;;
+	*) side_by_side "$what" ;;
+	esac
+done
 exit 0

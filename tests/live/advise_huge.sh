@@ -26,7 +26,7 @@ equal "looked at" 0 $status
 huge_pages=$(awk '/^AnonHugePages/ { sum += $2 } END { print sum }' "/proc/$workload/smaps")
 holds "every huge page is a region" ".huge.regions * .huge.region_bytes == $huge_pages * 1024" "$work/advise.json"
 holds "the rows hold all base pages" '.huge | .region_bytes as $bytes | all(.ledger[];
-	.duplicates + .zero + .volatile + .unique + .unread == $bytes / 4096)' "$work/advise.json"
+	.duplicates + .zero + .volatile + .unique + .unread == $bytes / '"$page_bytes"')' "$work/advise.json"
 if jq -e '.huge.heat_source == "none"' "$work/advise.json" >/dev/null; then
 	skip "hot and cold" "this kernel does not let us see accessed bits"
 else
@@ -95,8 +95,8 @@ import mmap, os, sys
 def made(mib):
     memory = mmap.mmap(-1, mib << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     memory.madvise(14)  # MADV_HUGEPAGE
-    for at in range(0, mib << 20, 4096):
-        memory[at] = at >> 12 & 255
+    for at in range(0, mib << 20, mmap.PAGESIZE):
+        memory[at] = at // mmap.PAGESIZE & 255
     return memory
 kept = made(16)
 print("ready", flush=True)
@@ -115,8 +115,8 @@ wait_for 30 grep -q ready "$work/churn"
 for try in 1 2 3; do
 	advise --pid "$started_pid" --heat 0.5 --ledger --settle 0
 	equal "it forks, remaps and unmaps while it is watched, $try" 0 $status
-	holds "… and every row is whole, $try" 'all(.huge.ledger[]; .duplicates + .zero + .volatile + .unique + .unread == 512)' \
-		"$work/advise.json"
+	holds "… and every row is whole, $try" '.huge | (.region_bytes / '"$page_bytes"') as $pages |
+		all(.ledger[]; .duplicates + .zero + .volatile + .unique + .unread == $pages)' "$work/advise.json"
 done
 end_processes
 
@@ -124,7 +124,7 @@ end_processes
 
 plain='import mmap, sys
 m = mmap.mmap(-1, 32 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-for at in range(0, 32 << 20, 4096): m[at] = at >> 12 & 255
+for at in range(0, 32 << 20, mmap.PAGESIZE): m[at] = at // mmap.PAGESIZE & 255
 print("ready", flush=True); sys.stdin.read(); input()'
 # mode MODE CONDITION: of a process that asks for nothing
 mode() {

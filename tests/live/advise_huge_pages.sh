@@ -13,7 +13,7 @@ start "$work/huge_workload" 16 32 0 384 >"$work/out"
 wait_for 60 is_ready_or_over "$work/out" "$started_pid"
 grep -q '^ready ' "$work/out" || skip_rest "no huge pages are to be had"
 pid=$started_pid
-huge() { awk '/^AnonHugePages:/ { print $2 / 2048 }' "/proc/$pid/smaps_rollup"; }
+huge() { awk -v pmd="$(<"$thp/hpage_pmd_size")" '/^AnonHugePages:/ { print $2 * 1024 / pmd }' "/proc/$pid/smaps_rollup"; }
 undo() { "$build/ksm-advise" --undo --state-dir "$work/state" >"$work/undo" 2>&1 9>&-; }
 
 equal "at first all are whole" 24 "$(huge)"
@@ -42,3 +42,35 @@ equal "a slow-down without a calibration: status" 1 "$status"
 grep -q -- --calibrate "$work/advise.err" && ok "and it says what to do" || not_ok "and it says what to do" "$(cat "$work/advise.err")"
 advise --apply --pid "$pid" --huge-pages knee --opt-in process
 equal "whole processes can't leave huge pages out: status" 2 "$status"
+
+# ---- as many as cost at most so much ----
+
+# Costs as a calibration of this machine has them, but for the one that decides: then what is right does not depend on
+# how fast the memory is today.
+"$build/ksm-advise" --calibrate 3 --no-writes --calibration "$work/measured.json" >"$work/calibrated" 2>&1 9>&-
+jq '.access |= map(.extra_ns = { median: 100, low: 90, high: 110, count: 9 } | .huge_ns = { median: 200, low: 190, high: 210, count: 9 })' \
+	"$work/measured.json" >"$work/calibration.json"
+end_processes
+start "$work/huge_workload" 64 64 8 384 >"$work/out"
+wait_for 60 is_ready_or_over "$work/out" "$started_pid"
+pid=$started_pid
+whole=$(huge)
+advise --apply --pid "$pid" --heat 3 --max-slowdown 1% --calibration "$work/calibration.json" --for 100
+equal "at most 1 %: status: $(head -c 200 "$work/advise.err")" 0 "$status"
+if jq -e '.huge.heat_source == "none"' "$work/advise.json" >/dev/null; then
+	skip "at most 1 %" "this kernel does not let us see accessed bits"
+else
+	holds "at most 1 %: breaking all would cost far more" '.huge.frontier[-1].slowdown_ppm > 50000' "$work/advise.json"
+	holds "at most 1 %: the interval holds it" 'all(.huge.frontier[]; .slowdown_low_ppm <= .slowdown_ppm and
+		.slowdown_ppm <= .slowdown_high_ppm)' "$work/advise.json"
+	holds "at most 1 %: what is broken costs no more" '.applied.huge_pages.slowdown_ppm <= 10000' "$work/advise.json"
+	holds "at most 1 %: as many as that allows" '.applied.huge_pages.regions_broken ==
+		([.huge.frontier[] | select(.slowdown_ppm <= 10000) | .regions_broken] | max)' "$work/advise.json"
+	# the second half is cold
+	at_least "at most 1 %: the cold ones are broken" "$(jq .applied.huge_pages.regions_broken "$work/advise.json")" $((whole / 2))
+	equal "at most 1 %: the others are whole" $((whole - $(jq .applied.huge_pages.regions_broken "$work/advise.json"))) "$(huge)"
+	holds "at most 1 %: what is given back is what was predicted" '.applied.predicted_bytes > 0 and
+		(.applied.actual_bytes / .applied.predicted_bytes - 1 | fabs) < 0.02' "$work/advise.json"
+fi
+undo
+equal "at most 1 %: undone, all are whole" "$whole" "$(huge)"

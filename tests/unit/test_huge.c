@@ -209,6 +209,28 @@ static void test_ledger(void **state)
 	sample_free(&s);
 }
 
+/* A kernel without huge pages: no region, no division by their size, and an answer that says so. */
+static void test_no_huge_pages(void **state)
+{
+	struct sample s;
+	struct model m;
+	(void)state;
+	begin(&s);
+	s.machine.pmd_bytes = 0;
+	made_area(&s, 0, 64 * HUGE_BYTES, 2);
+	made_page(&s, 0, 7, 0);
+	made_page(&s, 1, 7, 0);
+	struct huge *h = built(&s, &m, NULL);
+	assert_int_equal(h->count, 0);
+	assert_int_equal(h->worth, 0);
+	struct huge_knee knee = huge_knee(h);
+	assert_int_equal(knee.kind, KNEE_NONE);
+	assert_int_equal(knee.base_saved_bytes, MADE_PAGE);
+	assert_int_equal(knee.all.regions_broken, 0);
+	model_free(&m);
+	sample_free(&s);
+}
+
 /* Nothing is shared across users. */
 static void test_domains(void **state)
 {
@@ -510,6 +532,7 @@ int main(void)
 		cmocka_unit_test(test_bins),
 		cmocka_unit_test(test_long_reading),
 		cmocka_unit_test(test_ledger),
+		cmocka_unit_test(test_no_huge_pages),
 		cmocka_unit_test(test_domains),
 		cmocka_unit_test(test_cap_and_zero),
 		cmocka_unit_test(test_shares_add_up),

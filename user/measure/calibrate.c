@@ -22,8 +22,8 @@
 #define LEAST_MEMORY (64ull << 20)
 #define AVAILABLE_PART 4		/* of the available memory is the most that is taken */
 #define SHAPE_PART 0.15			/* of the time */
-#define ACCESS_PART 0.35
-#define MERGING_PART 0.50
+#define ACCESS_PART 0.45
+#define MERGING_PART 0.40
 #define FIRST_PATIENCE 3
 #define CHILD_NICE 10
 
@@ -240,7 +240,8 @@ static void no_huge_pages(struct calibration *c)
 static int measure_huge(struct calibrating *c, struct error *err)
 {
 	struct bench shape = { .seconds = SHAPE_PART * c->options->seconds };
-	struct bench access = { .seconds = ACCESS_PART * c->options->seconds };
+	double access_part = c->options->no_writes ? ACCESS_PART + MERGING_PART : ACCESS_PART;
+	struct bench access = { .seconds = access_part * c->options->seconds };
 	if (!c->shared->found.pmd_bytes) {
 		no_huge_pages(&c->shared->found);
 		return 0;
@@ -248,8 +249,8 @@ static int measure_huge(struct calibrating *c, struct error *err)
 	int rc = run_part(c, &shape, bench_shape, SHAPE_PART, "breaking and rebuilding huge pages", err);
 	c->done = SHAPE_PART;
 	if (!rc)
-		rc = run_part(c, &access, bench_access, ACCESS_PART, "random accesses with base and huge pages", err);
-	c->done = SHAPE_PART + ACCESS_PART;
+		rc = run_part(c, &access, bench_access, access_part, "random accesses with base and huge pages", err);
+	c->done = SHAPE_PART + access_part;
 	return rc;
 }
 
