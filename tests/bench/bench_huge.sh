@@ -10,6 +10,8 @@
 # made: a process of 1 GiB that loads from random places of a quarter of it (tests/live/huge_workload.c). redis: a
 # key-value store with a million small values that are read at random and 3,000 large ones that are not, each of which
 # it holds four times. guest: a virtual machine without KVM, of 768 MiB, in which the made process runs on 512 MiB.
+# Beside the made process runs a control, which nobody touches: what else the machine and its neighbours do changes
+# random loads by tens of per cent from one second to the next, and meets both. Slow-downs are of the ratio of the two.
 # pairs: the made process whole and broken in turn, nothing merged: the slow-down that is predicted each time, and the
 # measured. watched: it is watched and not watched in turn.
 #
@@ -33,22 +35,37 @@ calibration=${KSMSCOPE_CALIBRATION:-$work/calibration.json}
 
 # ---- the subjects: start_X, and rate_X: operations per second of its own processor time, over some seconds ----
 
+# slower "BEFORE [CONTROL]" "AFTER [CONTROL]": by how many per cent
+slower() {
+	awk -v before="$1" -v after="$2" 'BEGIN {
+		split(before, b, " "); split(after, a, " ")
+		printf "%.1f", 100 * (b[1] / a[1] * (a[2] ? a[2] / b[2] : 1) - 1)
+	}'
+}
+
 start_made() {
-	echo madvise >"$thp/enabled"
+	start_control
 	start "$tools/huge_workload" 256 768 >"$work/workload"
 	wait_for 120 grep -q rate "$work/workload" || bail "no huge pages are to be had"
 }
 
+start_control() {
+	echo madvise >"$thp/enabled"
+	start "$tools/huge_workload" 256 0 >"$work/control"
+}
+
+median_rate() { grep rate "$1" | tail -n "$seconds" | sort -k2n | sed -n "$((seconds / 2 + 1))s/rate //p"; }
+
+# ... and that of the control.
 rate_made() {
 	sleep $((seconds + 2))
-	grep rate "$work/workload" | tail -n "$seconds" | sort -k2n | sed -n "$((seconds / 2 + 1))s/rate //p"
+	echo "$(median_rate "$work/workload") $(median_rate "$work/control")"
 }
 
 ask() { redis-cli -p "$port" "$@" 9>&-; }
 
 start_redis() {
 	local server
-	type redis-server redis-benchmark >/dev/null 2>&1 || bail "redis is not installed"
 	echo always >"$thp/enabled"
 	# Else its allocator puts large values at different offsets in a page, and equal ones are not equal page by page.
 	MALLOC_CONF=thp:always,cache_oblivious:false start redis-server --port "$port" --save "" --appendonly no \
@@ -160,7 +177,7 @@ part() {
 declare -A wait_seconds=([keep]=15 [knee]=60 [all]=60 [any]=60)
 
 row() {
-	local mode=$1 before after predicted saved
+	local mode=$1 before after predicted saved slower
 	"start_$subject"
 	before=$("rate_$subject")
 	"$build/ksm-advise" --pid "$started_pid" --format json --calibration "$calibration" --state-dir "$work/state" \
@@ -173,23 +190,26 @@ row() {
 	*) predicted=$(jq '.huge.frontier[-1].slowdown_ppm' "$work/$mode.json") ;;
 	esac
 	saved=$(jq '.applied.actual_bytes' "$work/$mode.json")
+	slower=$(slower "$before" "$after")
 	printf '%-6s %10.1f %8.0f %12.3f %12.3f %9s %% %9s %% %9s\n' "$mode" "$(awk -v b="$saved" 'BEGIN { print b / 1048576 }')" \
 		"$(huge_left "$started_pid")" "$(awk -v r="$before" 'BEGIN { print r / 1e6 }')" \
-		"$(awk -v r="$after" 'BEGIN { print r / 1e6 }')" "$(per_cent "$((before - after))" "$after")" \
+		"$(awk -v r="$after" 'BEGIN { print r / 1e6 }')" "$slower" \
 		"$(per_cent "$predicted" 1000000)" "$(jq '.applied.ksmd_cpu_seconds' "$work/$mode.json")"
-	echo "$mode $saved $before $after" >>"$work/rows"
+	echo "$mode $saved $slower" >>"$work/rows"
 	end_processes
 	forget_merged
 }
 
 # What the knee keeps of what KSM by itself saves, and of the speed between all whole and all broken.
 kept() {
-	awk '{ saved[$1] = $2; slower[$1] = $3 / $4 - 1 }
+	awk '{ saved[$1] = $2; slower[$1] = $3 }
 	END { printf "the knee keeps %.1f %% of the saving of KSM by itself", 100 * saved["knee"] / saved["any"]
 		printf ", and %.0f %% of the speed difference\n", 100 * (1 - slower["knee"] / slower["all"]) }' "$work/rows"
 }
 
+# Under the same load as what is measured afterwards.
 calibrate() {
+	start_control
 	"$build/ksm-advise" --calibrate 40 --calibration "$calibration" >"$work/calibrated" 2>&1 9>&- || cat "$work/calibrated"
 }
 
@@ -207,13 +227,13 @@ disturbance() {
 		with+=("$(rate_made)")
 		wait $!
 	done
-	slower() {
+	disturbed() {
 		for ((pair = 0; pair < pairs; pair++)); do
-			per_cent "$((without[pair] - with[pair]))" "${without[pair]}"
+			slower "${without[pair]}" "${with[pair]}"
 			echo
 		done
 	}
-	jq -r --arg slower "$(middle_of slower)" --arg all "$(slower | sort -n | xargs)" '.huge.heat |
+	jq -r --arg slower "$(middle_of disturbed)" --arg all "$(disturbed | sort -n | xargs)" '.huge.heat |
 		"watching heat: the watched is \($slower) % slower (median of '"$pairs"' pairs: \($all)); it took \(
 		.cpu_seconds / .seconds * 1e4 | round / 100) % of a CPU, \(.looks) looks in \(.seconds | round) s"' "$work/heat.json"
 }
@@ -232,7 +252,7 @@ prediction() {
 		broken=$(rate_made)
 		kill -USR2 "$started_pid"
 		wait_for 30 is_rebuilt $((pair + 1))
-		jq -r --argjson whole "$whole" --argjson broken "$broken" '.huge.frontier[-1] | (100 * ($whole / $broken - 1)) as $m |
+		jq -r --argjson m "$(slower "$whole" "$broken")" '.huge.frontier[-1] |
 			"\($m) \(.slowdown_ppm / 1e4) \($m / .slowdown_ppm * 1e4) \(.slowdown_low_ppm / 1e4) \(.slowdown_high_ppm / 1e4)"' \
 			"$work/predicted.json" | tee -a "$work/pairs" |
 			awk '{ printf "measured %5.1f %%  predicted %5.1f %% (%.1f to %.1f)  measured/predicted %.2f\n", $1, $2, $4, $5, $3 }'
@@ -257,8 +277,11 @@ side_by_side() {
 
 [ -e "$calibration" ] || part calibrate
 shift
-[ $# -gt 0 ] || set -- made pairs watched
+[ $# -gt 0 ] || set -- made pairs watched redis guest
+declare -A needs=([redis]=redis-benchmark [guest]=qemu-system-x86_64)
 for what in "$@"; do
+	program=${needs[$what]:-sort}
+	type "$program" >/dev/null 2>&1 || { echo "$what: $program is not installed"; continue; }
 	case $what in
 	pairs) part prediction ;;
 	watched) part disturbance ;;

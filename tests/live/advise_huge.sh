@@ -72,10 +72,10 @@ else
 fi
 equal "… and left as it was" "$damon_before" "$(damon)"
 
-"$build/ksm-advise" --calibrate 6 --no-writes --calibration "$work/calibration.json" >/dev/null 2>&1 9>&-
+fixed_calibration "$work/calibration.json" || bail "no calibration: $(<"$work/taken.err")"
 advise --pid "$workload" --heat 2 --ledger --settle 0 --calibration "$work/calibration.json"
 holds "with a calibration there is a slow-down, far less at the knee" '.huge | .calibrated and
-	.frontier[-1].slowdown_ppm > 10000 and .knee.slowdown_ppm < .frontier[-1].slowdown_ppm / 10' "$work/advise.json"
+	.frontier[-1].slowdown_ppm > 50000 and .knee.slowdown_ppm < .frontier[-1].slowdown_ppm / 10' "$work/advise.json"
 holds "the verdict says which to break" '.verdict.text | test("Huge pages: break [0-9,]+ of [0-9,]+, saving .* for .* %; breaking all saves")' \
 	"$work/advise.json"
 advise --pid "$workload" --settle 0 --calibration "$work/calibration.json" --exchange-rate 0.000001

@@ -45,11 +45,7 @@ equal "whole processes can't leave huge pages out: status" 2 "$status"
 
 # ---- as many as cost at most so much ----
 
-# Costs as a calibration of this machine has them, but for the one that decides: then what is right does not depend on
-# how fast the memory is today.
-"$build/ksm-advise" --calibrate 3 --no-writes --calibration "$work/measured.json" >"$work/calibrated" 2>&1 9>&-
-jq '.access |= map(.extra_ns = { median: 100, low: 90, high: 110, count: 9 } | .huge_ns = { median: 200, low: 190, high: 210, count: 9 })' \
-	"$work/measured.json" >"$work/calibration.json"
+fixed_calibration "$work/calibration.json" || bail "no calibration: $(<"$work/taken.err")"
 end_processes
 start "$work/huge_workload" 64 64 8 384 >"$work/out"
 wait_for 60 is_ready_or_over "$work/out" "$started_pid"

@@ -93,6 +93,12 @@ static void test_access(void **state)
 		assert_true(m.median >= last && m.low <= m.median && m.median <= m.high);
 		last = m.median;
 	}
+	/* a difference that came out below nothing costs nothing, at its size, around it and beyond */
+	c.access[2].extra_ns.median = c.access[2].extra_ns.low = -3;
+	c.access[c.accesses - 1].extra_ns.median = c.access[c.accesses - 1].extra_ns.low = -3;
+	assert_true(calibration_access(&c, c.access[2].bytes, &beyond).median == 0);
+	m = calibration_access(&c, c.access[c.accesses - 1].bytes * 2, &beyond);
+	assert_true(m.median == 0 && m.low == 0 && m.high >= 0 && beyond);
 }
 
 /* A size that could not be measured is passed over, and does not count as nought. */

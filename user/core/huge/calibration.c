@@ -101,15 +101,24 @@ static struct measured nothing(const char *why)
 
 static const char uncalibrated[] = "this machine is not calibrated (ksm-advise --calibrate)";
 
-/* On the line from `a` at x0 to `b` at x1; a cost is never negative. */
+/* A cost is none, though a measured difference may be where there is next to nothing to measure. */
+static struct measured never_negative(struct measured m)
+{
+	m.median = fmax(m.median, 0);
+	m.low = fmax(m.low, 0);
+	m.high = fmax(m.high, 0);
+	return m;
+}
+
+/* On the line from `a` at x0 to `b` at x1. */
 static struct measured between(const struct measured *a, double x0, const struct measured *b, double x1, double x)
 {
 	double t = (x - x0) / (x1 - x0);
 	struct measured m = { .known = KNOWN, .count = a->count < b->count ? a->count : b->count };
-	m.median = fmax(a->median + t * (b->median - a->median), 0);
-	m.low = fmax(a->low + t * (b->low - a->low), 0);
-	m.high = fmax(a->high + t * (b->high - a->high), 0);
-	return m;
+	m.median = a->median + t * (b->median - a->median);
+	m.low = a->low + t * (b->low - a->low);
+	m.high = a->high + t * (b->high - a->high);
+	return never_negative(m);
 }
 
 static const struct measured *time_of(const struct access_point *p, bool huge)
@@ -139,7 +148,7 @@ static struct measured access_time(const struct calibration *c, uint64_t bytes, 
 	if (!last)
 		return nothing(c->accesses ? time_of(&c->access[0], huge)->why : "it was not measured");
 	*ret_beyond = bytes > last->bytes;
-	return *time_of(last, huge);
+	return never_negative(*time_of(last, huge));
 }
 
 struct measured calibration_access(const struct calibration *c, uint64_t bytes, bool *ret_beyond)
