@@ -33,7 +33,7 @@
 #define WARM_VISITS 3			/* of each cache line of page tables, on average, before a timed run */
 #define ENTRY_BYTES 8			/* of a page table */
 #define LOOK_EVERY 8			/* which of the regions are looked at after they were broken: it takes time */
-#define LEAST_ROUNDS 3
+#define LEAST_ROUNDS 2
 #define PLAUSIBLE_WALKS 1.2		/* base pages must show so many times the walks of huge ones */
 
 /* What is found of one size. */
@@ -132,19 +132,7 @@ static void choose_sizes(struct access *a)
 		a->sets[a->count++].bytes = most;
 }
 
-static void measure_sets(struct access *a)
-{
-	struct bench *b = a->bench;
-	for (size_t round = 0; bench_over(b) < 1 || round < LEAST_ROUNDS; round++) {
-		for (size_t i = 0; i < a->count; i++) {
-			one_pair(a, &a->sets[i]);
-			*b->share = bench_over(b);
-		}
-		if (!a->count || !a->sets[0].extra.count)
-			break;		/* no huge page is to be had */
-	}
-}
-
+/* What was found so far: a process that is ended because the machine is too busy leaves that. */
 static void report(struct access *a)
 {
 	static const char why[] = "so much memory in huge pages could not be had";
@@ -159,6 +147,20 @@ static void report(struct access *a)
 	uint64_t largest = a->count ? a->sets[a->count - 1].bytes : LARGEST_SET;
 	if (largest < LARGEST_SET)
 		snprintf(c->left_out, sizeof(c->left_out), "working sets above %s", show_bytes(largest).text);
+}
+
+static void measure_sets(struct access *a)
+{
+	struct bench *b = a->bench;
+	for (size_t round = 0; bench_over(b) < 1 || round < LEAST_ROUNDS; round++) {
+		for (size_t i = 0; i < a->count; i++) {
+			one_pair(a, &a->sets[i]);
+			report(a);
+			*b->share = bench_over(b);
+		}
+		if (!a->count || !a->sets[0].extra.count)
+			break;		/* no huge page is to be had */
+	}
 }
 
 void bench_access(struct bench *b)

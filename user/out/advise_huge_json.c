@@ -45,7 +45,7 @@ static void frontier(struct json *j, const struct huge *h)
 	json_end_object(j);
 }
 
-static void heat(struct json *j, const struct heat_facts *f)
+static void heat(struct json *j, const struct heat_facts *f, double disturbance)
 {
 	json_string(j, "heat_source", heat_source_name(f ? f->source : HEAT_NOT_LOOKED));
 	if (!f) {
@@ -58,6 +58,7 @@ static void heat(struct json *j, const struct heat_facts *f)
 	json_u64(j, "looks", f->looks);
 	json_double(j, "cpu_seconds", f->cpu_seconds);
 	json_bool(j, "flushed", f->flushed);
+	ppm(j, "disturbance_ppm", disturbance);
 	json_end_object(j);
 }
 
@@ -95,7 +96,7 @@ void huge_json(struct json *j, const struct sample *s, const struct huge *h, boo
 	json_u64(j, "saved_unbroken_bytes", h->base_saved_bytes);
 	json_bool(j, "calibrated", h->calibrated);
 	json_double(j, "utilization", h->utilization > 0 ? h->utilization : NAN);
-	heat(j, s->heat);
+	heat(j, s->heat, h->disturbance);
 	frontier(j, h);
 	json_value(j, "hidden_in_hugetlb_frames", h->hidden_frames);
 	json_value(j, "hidden_zero_frames", h->hidden_zero);

@@ -183,6 +183,9 @@ static void heat(const struct page *p)
 	else
 		text_printf(p->out, ", which took %.2g %% of a CPU; each cleared the targets' accessed bits\n",
 			    100 * f->cpu_seconds / f->seconds);
+	if (!isnan(p->huge->disturbance))
+		text_printf(p->out, "  heat: the targets lost some %.2g %% of their time to being watched\n",
+			    100 * p->huge->disturbance);
 	if (f->source == HEAT_PAGE_TABLES && !f->flushed)
 		text_puts(p->out, "  heat: accesses by translations that stayed in the TLB are not seen: at least so hot\n");
 }

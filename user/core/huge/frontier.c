@@ -178,6 +178,8 @@ static int build(struct huge *h, const struct sample *s, const struct frontier_o
 	h->region_bytes = s->machine.pmd_bytes;
 	h->base_saved_bytes = base_frames * s->machine.page_bytes;
 	h->utilization = heat_utilization(s);
+	struct measured access = calibration_huge_access(o->calibration, h->count * h->region_bytes);
+	h->disturbance = heat_disturbance(s, access.known == KNOWN ? access.median : 0);
 	hidden_result(s, &h->hidden_frames, &h->hidden_zero);
 	heat_fill(s, h->regions, h->count);
 	struct slowdown begin = slowdown_of(h, s, o);

@@ -51,6 +51,7 @@ struct huge {
 	bool calibrated;
 	bool beyond;			/* a working set is larger than any calibrated: the slow-down is at least that */
 	double utilization;		/* processor seconds per second that the targets use; 0: unknown */
+	double disturbance;		/* of the watching: heat_disturbance(); NAN: not known */
 	struct value hidden_frames, hidden_zero;	/* hidden.h */
 };
 

@@ -180,3 +180,18 @@ double heat_utilization(const struct sample *s)
 		sum += s->heat->tasks[i].cpu_seconds;
 	return sum > 0 ? sum / s->heat->seconds : 0;
 }
+
+double heat_disturbance(const struct sample *s, double walk_ns)
+{
+	const struct heat_facts *f = s->heat;
+	double hits = 0, seconds = 0;
+
+	if (!f || f->source != HEAT_PAGE_TABLES || walk_ns <= 0)
+		return NAN;
+	for (size_t i = 0; i < f->regions; i++)
+		for (size_t b = 0; b < HEAT_BINS; b++)
+			hits += f->hits[i].hits[b];
+	for (size_t i = 0; i < f->tasks_count; i++)
+		seconds += f->tasks[i].cpu_seconds;
+	return seconds > 0 ? hits * walk_ns * 1e-9 / seconds : NAN;
+}

@@ -99,6 +99,16 @@ void heat_facts_free(struct heat_facts *facts);
  */
 void heat_fill(const struct sample *sample, struct region *regions, size_t count);
 
+/*
+ * The share of the targets' processor time that the watching took of them, by
+ * its looks: each hit is an access that had to walk the page tables because
+ * the translation had been flushed, or set a bit that had been cleared;
+ * walk_ns is what that takes at most (an access to memory). The flush itself
+ * is not in it. NAN: they did not run, nothing was cleared, or walk_ns is not
+ * known (0).
+ */
+double heat_disturbance(const struct sample *sample, double walk_ns);
+
 /* Processor seconds per second that the targets use; 0 where nobody looked. */
 double heat_utilization(const struct sample *sample);
 
