@@ -24,8 +24,10 @@ BPF_ARCH := $(shell uname -m | sed 's/x86_64/x86/; s/aarch64/arm64/')
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-fvisibility=hidden \
-	-D_GNU_SOURCE -DKSMSCOPE_VERSION='"$(VERSION)"' -Iuser -I. -I$(BUILD) $(SANFLAGS) $(CFLAGS)
-BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf
+	-D_GNU_SOURCE -DKSMSCOPE_VERSION='"$(VERSION)"' -Iuser -I. -I$(BUILD) $(SANFLAGS) $(NO_PATHS) $(CFLAGS)
+# Where the tree lies is no part of what is made of it.
+NO_PATHS := -ffile-prefix-map=$(CURDIR)=.
+BPF_CFLAGS = -O2 -g $(NO_PATHS) -fdebug-compilation-dir=. -target bpf -mcpu=v3 -Wall -Werror -D__TARGET_ARCH_$(BPF_ARCH) -Ivmlinux -Ibpf
 # Programs load only the libraries that they use.
 LDFLAGS += -Wl,--as-needed
 LDLIBS += -lbpf -lelf -lz -lzstd -lxxhash -lncursesw -lm -ljansson
