@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ksmscope: what can be made. The recipes are in build.mk.
-.PHONY: all demo check check-real check-vm fuzz bench bench-huge bench-policy study install uninstall clean deps check-faults check-valgrind lint soak deb check-services
+.PHONY: all demo check check-real check-vm fuzz bench bench-huge bench-policy study install uninstall clean deps check-faults check-valgrind lint soak deb check-services check-packages
 
 all:        programs
 demo:       demo-run
@@ -13,6 +13,7 @@ lint:       lint-run
 soak:       soak-run
 deb:        deb-build
 check-services: services-run
+check-packages: packages-run
 check-vm:   check-vm-run
 bench:      bench-run
 bench-huge: bench-huge-run

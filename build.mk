@@ -72,7 +72,7 @@ TAKE_COMMAND  := ksm-run
 SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y VERSION))
 export SOURCE_DATE_EPOCH
 
-.PHONY: real-run fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run bench-huge-run bench-policy-run study-run install-files uninstall-files clean-build deps-install tests deb-build faults-run lint-run soak-run valgrind-run services-run
+.PHONY: real-run fuzz-run metrics-doc programs check-vm-run manuals completions demo-run check-run bench-run bench-huge-run bench-policy-run study-run install-files uninstall-files clean-build deps-install tests deb-build faults-run lint-run soak-run valgrind-run services-run packages-run
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -192,6 +192,9 @@ valgrind-run: programs tests
 	BUILD=$(BUILD) tests/valgrind.sh
 
 # The packages and their services under a systemd of their own, in a container.
+packages-run: deps-install
+	tests/packages.sh
+
 services-run:
 	@tests/deps.sh tests/services/packages.txt
 	$(MAKE) --no-print-directory programs tests deb

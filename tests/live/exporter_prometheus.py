@@ -18,7 +18,7 @@ import urllib.request
 MAY_BE_EMPTY = ("ksmscope_domain_merged_pages", "ksmscope_outcomes_total", "ksmscope_pass_", "ksmscope_potential",
                 "ksmscope_crossing", "ksmscope_zero_",
                 "ksmscope_cgroup_potential", "ksmscope_cgroup_cow_breaks", "ksmscope_merge_lifetime",
-                "ksmscope_new_duplicates", "ksmscope_merges_undone", "ksmscope_collapses_undoing")
+                "ksmscope_new_duplicates", "ksmscope_merges_undone", "ksmscope_collapses_undoing", "ksmscope_frontier_")
 
 
 def ask(url, path, **arguments):

@@ -37,14 +37,15 @@ ExecStart=/bin/bash /services/inside.sh
 StandardOutput=file:/services/results
 StandardError=file:/services/errors
 ExecStopPost=/bin/systemctl --no-block poweroff
-TimeoutStartSec=200
+TimeoutStartSec=280
 UNIT
 ln -s ../services-test.service "$root/etc/systemd/system/multi-user.target.wants/services-test.service"
 
 # ---- boot it ----
 
-SYSTEMD_NSPAWN_API_VFS_WRITABLE=1 timeout 240 systemd-nspawn --register=no --keep-unit --quiet --private-network \
-	--capability=all --machine=ksmscope-services --directory="$root" --boot systemd.unit=multi-user.target \
+SYSTEMD_NSPAWN_API_VFS_WRITABLE=1 timeout 300 systemd-nspawn --register=no --keep-unit --quiet --private-network \
+	--capability=all --system-call-filter="bpf perf_event_open ptrace process_madvise process_vm_readv" \
+	--machine=ksmscope-services --directory="$root" --boot systemd.unit=multi-user.target \
 	>"$work/console" 2>&1 </dev/null 9>&-
 status=$?
 if ! grep -q '^PID 1 is systemd' "$root/services/results" 2>/dev/null; then
