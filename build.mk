@@ -191,10 +191,11 @@ soak-run: programs tests
 valgrind-run: programs tests
 	BUILD=$(BUILD) tests/valgrind.sh
 
-# The packages and their services under a systemd of their own, in a container.
+# Built twice, in different places, and compared.
 packages-run: deps-install
 	tests/packages.sh
 
+# The packages and their services under a systemd of their own, in a container.
 services-run:
 	@tests/deps.sh tests/services/packages.txt
 	$(MAKE) --no-print-directory programs tests deb

@@ -21,9 +21,9 @@ built() {
 	ok "make deb in ${1##*/}; lintian has nothing to say"
 }
 built "$work/one/tree" 0
-built "$work/another one/a longer name" 400
+built "$work/another/longer-name" 400
 sums() { (cd "$1/build/deb" && sha256sum ./*.deb); }
-equal "the same byte by byte" "$(sums "$work/one/tree")" "$(sums "$work/another one/a longer name")"
+equal "the same byte by byte" "$(sums "$work/one/tree")" "$(sums "$work/another/longer-name")"
 
 # what `make install` installs is in one of them, but for what debian/not-installed names
 make -s -C "$work/one/tree" BUILD=build PREFIX=/usr DESTDIR="$work/all" install >/dev/null 2>&1
