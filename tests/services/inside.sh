@@ -85,6 +85,7 @@ done
 
 # by a socket, as its manual page has it
 systemctl stop ksm-exporter
+equal "it is stopped without a failure" "inactive success" "$(systemctl is-active ksm-exporter) $(property ksm-exporter Result)"
 printf '%s\n' '[Socket]' 'ListenStream=127.0.0.1:9878' '[Install]' 'WantedBy=sockets.target' >/run/systemd/system/ksm-exporter.socket
 drop_in ksm-exporter.service '[Service]' 'ExecStart=' 'ExecStart=/usr/bin/ksm-exporter --web.systemd-socket'
 systemctl start ksm-exporter.socket
@@ -107,7 +108,7 @@ systemctl reload ksm-policyd
 equal "reload: status" 0 $?
 within 10 "reload: it says so" said ksm-policyd "configuration"
 systemctl stop ksm-policyd
-equal "it is stopped without a failure" "inactive success" "$(systemctl is-active ksm-policyd) $(property ksm-policyd Result)"
+equal "ksm-policyd is stopped without a failure" "inactive success" "$(systemctl is-active ksm-policyd) $(property ksm-policyd Result)"
 
 # ---- ksm-policyd acting ----
 
