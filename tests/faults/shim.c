@@ -2,13 +2,16 @@
 /*
  * What strace can't inject, as a library to preload: memory that runs out at
  * the n-th request, reads and writes that do a part of the work, calls that a
- * signal interrupts, a wall clock that jumps. KSMSCOPE_FAULT says which:
+ * signal interrupts, a wall clock that jumps, BPF maps that are soon full.
+ * KSMSCOPE_FAULT says which:
  *
  *	malloc N	request N fails, and no other
  *	malloc N+	request N and all after it fail
  *	short		a read or write does 8 bytes at most, 5 where it is of no whole words
  *	eintr		every second read, write and wait is interrupted first
  *	clock		the wall clock jumps an hour back and forth at every look
+ *	maps N		a BPF map of processes, or of what else comes and goes, has
+ *			room for N entries at most
  *
  * With KSMSCOPE_FAULT_OWN only requests that the program itself makes count,
  * none of a library for itself: libbpf 1.1 does not survive all of them.
@@ -18,7 +21,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -38,7 +43,7 @@ void *__libc_realloc(void *old, size_t size);
 /* Set before main; what is asked for earlier is the loader's. */
 static struct {
 	bool ready, onwards, shortly, interrupt, clock, own;
-	unsigned long fail;
+	unsigned long fail, room;
 } wanted;
 static atomic_ulong requests, calls, looks;
 
@@ -50,6 +55,8 @@ static void read_wish(void)
 	if (wish && !strncmp(wish, "malloc ", 7))
 		wanted.fail = strtoul(wish + 7, &end, 10);
 	wanted.onwards = *end == '+';
+	if (wish && !strncmp(wish, "maps ", 5))
+		wanted.room = strtoul(wish + 5, NULL, 10);
 	wanted.shortly = wish && !strcmp(wish, "short");
 	wanted.interrupt = wish && !strcmp(wish, "eintr");
 	wanted.clock = wish && !strcmp(wish, "clock");
@@ -70,6 +77,34 @@ static void tell(void)
 	if (syscall(SYS_write, fd, text, length) != length)
 		_exit(125);
 	close(fd);
+}
+
+/* ---- maps: libbpf makes them by syscall() ---- */
+
+static bool comes_and_goes(const union bpf_attr *map)
+{
+	return map->map_type == BPF_MAP_TYPE_HASH || map->map_type == BPF_MAP_TYPE_PERCPU_HASH ||
+	       map->map_type == BPF_MAP_TYPE_LRU_HASH || map->map_type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
+}
+
+long syscall(long number, ...)
+{
+	static long (*next)(long, ...);
+	long a[6];
+	va_list arguments;
+
+	va_start(arguments, number);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(arguments, long);
+	va_end(arguments);
+	if (!next)
+		next = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	if (number == SYS_bpf && a[0] == BPF_MAP_CREATE && wanted.room) {
+		union bpf_attr *map = (union bpf_attr *)a[1];
+		if (comes_and_goes(map) && map->max_entries > wanted.room)
+			map->max_entries = (__u32)wanted.room;
+	}
+	return next(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
 /* ---- memory ---- */

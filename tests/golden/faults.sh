@@ -6,4 +6,4 @@
 . "$(dirname "$0")/../lib.sh"
 
 command -v strace >/dev/null || skip_rest "strace is not installed"
-exec nice -n 5 /usr/bin/python3 "$top/tests/faults/faults.py" captured top_captured
+exec nice -n 5 /usr/bin/python3 "$top/tests/faults/faults.py" captured top_captured exporter_captured policy_config

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/number.h"
 #include "base/search.h"
+#include "sys/whole_file.h"
 
 #define FORMAT "ksmscope-journal/1"
 #define LINE_BYTES 256
@@ -215,7 +216,8 @@ static int read_file(int fd, const char *where, char **ret, size_t *ret_length, 
 	*ret = malloc(st.st_size + 1);
 	if (!*ret)
 		return fail(err, EXIT_FAILED, "%s: out of memory", where);
-	ssize_t n = pread(fd, *ret, st.st_size, 0);
+	/* all of it: what looks torn is cut off */
+	ssize_t n = lseek(fd, 0, SEEK_SET) ? -1 : read_fully(fd, *ret, st.st_size);
 	if (n < 0)
 		return fail_errno(err, "read", where, NULL);
 	*ret_length = n;

@@ -119,7 +119,7 @@ static bool add_word(struct words_option *ret, const char *value)
 
 static bool choose(const struct option_row *row, const char *value)
 {
-	for (int i = 0; row->choices[i]; i++) {
+	for (int i = 0; row->choice && row->choices[i]; i++) {
 		if (!strcmp(row->choices[i], value)) {
 			*row->choice = i;
 			return true;

@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "sys/host.h"
 #include "sys/proc.h"
+#include "sys/whole_file.h"
 
 #define SCHEMA "ksmscope-calibration/1"
 #define MOST_BYTES 65536
@@ -158,7 +159,7 @@ static enum known read_file(const char *path, char *bytes, ssize_t *ret_length, 
 		return refuse(why, ABSENT, path, "this machine is not calibrated (ksm-advise --calibrate)");
 	if (fd < 0)
 		return refuse(why, known_of_errno(errno), path, strerror(errno));
-	*ret_length = read(fd, bytes, MOST_BYTES);
+	*ret_length = read_fully(fd, bytes, MOST_BYTES);
 	if (*ret_length < 0)
 		return refuse(why, ABSENT, path, strerror(errno));
 	return *ret_length < MOST_BYTES ? KNOWN : refuse(why, ABSENT, path, "it is too large for a calibration");

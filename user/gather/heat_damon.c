@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "gather/heat_damon.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -94,7 +95,7 @@ static void conclude(struct listening *l, const double *begun)
 		f->looks = l->checks[i] > f->looks ? l->checks[i] : f->looks;
 		for (size_t bin = 0; bin < HEAT_BINS; bin++)
 			if (t->looks.count[bin] && l->checks[i])
-				f->hits[i].hits[bin] = (double)l->accessed[i] * t->looks.count[bin] / l->checks[i] + 0.5;
+				f->hits[i].hits[bin] = (uint16_t)lround((double)l->accessed[i] * t->looks.count[bin] / l->checks[i]);
 		f->hits[i].unseen = l->checks[i] ? 0 : UINT16_MAX;
 	}
 }

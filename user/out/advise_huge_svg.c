@@ -71,14 +71,18 @@ static void grid(const struct picture *p, const struct panel *panel)
 	double step = step_of(panel->most), bytes = byte_step_of(p->most_bytes);
 	double floor_y = y_of(p, 0), right = panel->x + panel->width;
 
-	for (double v = 0; v <= p->most_bytes * 1.0001; v += bytes)
+	for (int i = 0; i * bytes <= p->most_bytes * 1.0001; i++) {
+		double v = i * bytes;
 		text_printf(p->out, "<path class='grid' d='M%.1f %.1fH%.1f'/>"
 			    "<text class='tick' x='%.1f' y='%.1f' text-anchor='end'>%s</text>\n", panel->x, y_of(p, v), right,
-			    panel->x - 9, y_of(p, v) + 4, v > 0 ? show_bytes(v).text : "0");
-	for (double v = 0; v <= panel->most * 1.0001; v += step)
+			    panel->x - 9, y_of(p, v) + 4, i ? show_bytes(v).text : "0");
+	}
+	for (int i = 0; i * step <= panel->most * 1.0001; i++) {
+		double v = i * step;
 		text_printf(p->out, "<path class='grid' d='M%.1f %.1fV%d'/>"
 			    "<text class='tick' x='%.1f' y='%.1f' text-anchor='middle'>%.4g%s</text>\n", x_of(panel, v),
 			    floor_y, TOP, x_of(panel, v), floor_y + 18, v, panel->percent ? " %" : "");
+	}
 	text_printf(p->out, "<path class='axis' d='M%.1f %dV%.1fH%.1f'/>\n", panel->x, TOP, floor_y, right);
 	text_printf(p->out, "<text class='name' x='%.1f' y='%d' text-anchor='middle'>%s</text>\n",
 		    panel->x + panel->width / 2, HEIGHT - 16, panel->axis);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Schema ksm-advise/1; the keys are described in docs/json.md. */
+#include <math.h>
 #include <string.h>
 
 #include "core/estimate/sampled.h"
@@ -137,7 +138,7 @@ static void process_intervals(struct json *j, const struct owner_counts *c, uint
 	json_u64(j, "self_duplicates_low", c->self_low);
 	json_u64(j, "self_duplicates_high", c->self_high);
 	json_u64(j, "attributed_bytes_low", c->attributed_low * page_bytes);
-	json_u64(j, "attributed_bytes_high", c->attributed_high * page_bytes + 0.5);
+	json_u64(j, "attributed_bytes_high", (uint64_t)llround(c->attributed_high * page_bytes));
 }
 
 static void processes(struct json *j, const struct sample *s, const struct model *m)
@@ -157,7 +158,7 @@ static void processes(struct json *j, const struct sample *s, const struct model
 		bool read = t->contents == KNOWN || m->processes[i].candidate;
 		count(j, "candidate", read, m->processes[i].candidate);
 		count(j, "self_duplicates", read, m->processes[i].self_duplicates);
-		count(j, "attributed_bytes", read, m->processes[i].attributed_frames * s->machine.page_bytes + 0.5);
+		count(j, "attributed_bytes", read, (uint64_t)llround(m->processes[i].attributed_frames * s->machine.page_bytes));
 		if (m->sampled)
 			process_intervals(j, &m->processes[i], s->machine.page_bytes);
 		json_value(j, "merging_pages", t->ksm.merging_pages);
@@ -233,7 +234,7 @@ static void mappings(struct json *j, const struct sample *s, const struct model 
 		json_u64(j, "start", area->start);
 		json_u64(j, "end", area->end);
 		json_u64(j, "candidate", c->candidate);
-		json_u64(j, "duplicates", c->duplicates + 0.5);
+		json_u64(j, "duplicates", (uint64_t)llround(c->duplicates));
 		json_u64(j, "huge", c->huge);
 		json_u64(j, "zero", c->zero);
 		json_u64(j, "volatile", c->is_volatile);

@@ -77,7 +77,7 @@ static int list_programs(struct attachment *a, const struct any_skeleton *skelet
 
 	bpf_object__for_each_program(program, skeleton->object)
 		count++;
-	a->programs = calloc(count, sizeof(*a->programs));
+	a->programs = calloc(count + 1, sizeof(*a->programs));
 	if (!a->programs)
 		return -ENOMEM;
 	bpf_object__for_each_program(program, skeleton->object) {
@@ -202,7 +202,7 @@ struct attach_program *attach_find(const struct attachment *attachment, const ch
 
 void attach_free(struct attachment *attachment)
 {
-	for (size_t i = 0; i < attachment->count; i++)
+	for (size_t i = 0; attachment->programs && i < attachment->count; i++)
 		attach_stop(&attachment->programs[i]);
 	skeleton_free(attachment->skeleton);
 	free(attachment->programs);

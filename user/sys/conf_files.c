@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "sys/whole_file.h"
 
 static int check_file(int fd, const char *path, struct error *err)
 {
@@ -31,23 +32,19 @@ static int check_file(int fd, const char *path, struct error *err)
 
 static int read_all(int fd, const char *path, char **ret, size_t *ret_length, struct error *err)
 {
-	*ret_length = 0;
 	*ret = malloc(CONF_MOST_BYTES + 1);
 	if (!*ret)
 		return fail(err, EXIT_FAILED, "%s: out of memory", path);
-	for (ssize_t n = 1; n && *ret_length <= CONF_MOST_BYTES; *ret_length += (size_t)n) {
-		n = read(fd, *ret + *ret_length, CONF_MOST_BYTES + 1 - *ret_length);
-		if (n < 0)
-			return fail_errno(err, "read", path, NULL);
-	}
-	return 0;
+	ssize_t n = read_fully(fd, *ret, CONF_MOST_BYTES + 1);
+	*ret_length = n < 0 ? 0 : (size_t)n;
+	return n < 0 ? fail_errno(err, "read", path, NULL) : 0;
 }
 
 static int take_file(const char *path, bool must, conf_text_taker *take, void *context, struct error *err)
 {
 	scoped_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	scoped_free char *text = NULL;
-	size_t length;
+	size_t length = 0;
 
 	if (fd < 0 && errno == ENOENT && !must)
 		return 0;

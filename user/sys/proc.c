@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "sys/whole_file.h"
 
 #define PF_KTHREAD 0x00200000	/* include/linux/sched.h, field 9 of /proc/PID/stat */
 
@@ -151,7 +152,7 @@ static uint32_t guest_of(const struct sysroot *root, pid_t pid, const char *comm
 		return 0;
 	scoped_fd int fd = sysroot_openf(root, "proc/%d/cmdline", pid);
 	char cmdline[65536];
-	ssize_t n = fd < 0 ? -1 : read(fd, cmdline, sizeof(cmdline) - 1);
+	ssize_t n = fd < 0 ? -1 : read_fully(fd, cmdline, sizeof(cmdline) - 1);
 	if (n < 0)
 		n = 0;
 	cmdline[n] = '\0';

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "sys/whole_file.h"
 
 int sysroot_open(struct sysroot *ret, const char *path, struct error *err)
 {
@@ -89,19 +90,9 @@ enum known known_of_errno(int os)
 
 static enum known read_whole(int fd, char *ret, size_t size)
 {
-	size_t used = 0;
-	while (used < size - 1) {
-		ssize_t n = read(fd, ret + used, size - 1 - used);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return known_of_errno(errno);
-		if (n == 0)
-			break;
-		used += n;
-	}
-	ret[used] = '\0';
-	return KNOWN;
+	ssize_t n = read_fully(fd, ret, size - 1);
+	ret[n < 0 ? 0 : n] = '\0';
+	return n < 0 ? known_of_errno(errno) : KNOWN;
 }
 
 static enum known read_formatted(const struct sysroot *root, char *ret, size_t size, const char *fmt, va_list args)

@@ -14,6 +14,21 @@
 
 /* ---- reading ---- */
 
+ssize_t read_fully(int fd, void *ret, size_t size)
+{
+	size_t used = 0;
+
+	while (used < size) {
+		ssize_t n = read(fd, (char *)ret + used, size - used);
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n == 0)
+			break;
+		used += n > 0 ? (size_t)n : 0;
+	}
+	return (ssize_t)used;
+}
+
 static int read_all(int fd, struct text *ret, const char *path, size_t most, struct error *err)
 {
 	char block[16384];

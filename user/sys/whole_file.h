@@ -3,8 +3,16 @@
 #ifndef KSMSCOPE_SYS_WHOLE_FILE_H
 #define KSMSCOPE_SYS_WHOLE_FILE_H
 
+#include <sys/types.h>
+
 #include "base/error.h"
 #include "base/text.h"
+
+/*
+ * read(2) until `size` bytes are there or the file ends, whatever comes in
+ * between: how many there are, or -1 with errno.
+ */
+ssize_t read_fully(int fd, void *ret, size_t size);
 
 /*
  * Read all of an ordinary file or a pipe; more than `most` bytes are refused.

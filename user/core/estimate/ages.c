@@ -23,7 +23,7 @@ int ages_init(struct ages *ret, size_t bytes, uint64_t salt)
 	size_t room = bytes > AGES_MIN_BYTES ? bytes : AGES_MIN_BYTES;
 
 	*ret = (struct ages){ .salt = salt, .last = { UINT32_MAX, UINT32_MAX } };
-	ret->slots_count = (uint32_t)fmin((double)room / (sizeof(struct age) + INDEX_BYTES * FULL_PERCENT / 100), UINT32_MAX);
+	ret->slots_count = (uint32_t)fmin((double)room / (sizeof(struct age) + INDEX_BYTES * FULL_PERCENT / 100.0), UINT32_MAX);
 	ret->used_max = (uint32_t)((uint64_t)ret->slots_count * FULL_PERCENT / 100);
 	ret->slots = calloc(ret->slots_count, sizeof(*ret->slots));
 	return ret->slots ? 0 : -ENOMEM;

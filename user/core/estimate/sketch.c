@@ -44,7 +44,7 @@ int sketch_init(struct sketch *ret, const struct sketch_options *options, struct
 	if (distinct_init(&ret->probes, distinct_share(bytes)))
 		return fail(err, EXIT_FAILED, "no memory for a sample of %zu bytes", bytes);
 	size_t slots = (bytes - sizeof(*ret) - distinct_bytes(&ret->probes)) /
-		       (sizeof(struct sketch_slot) + INDEX_BYTES * FULL_PERCENT / 100);
+		       (sizeof(struct sketch_slot) + INDEX_BYTES * FULL_PERCENT / 100.0);
 	ret->slots_count = slots < UINT32_MAX ? (uint32_t)slots : UINT32_MAX;
 	ret->used_max = (uint32_t)((uint64_t)ret->slots_count * FULL_PERCENT / 100);
 	ret->slots = calloc(ret->slots_count, sizeof(*ret->slots));

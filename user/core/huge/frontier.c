@@ -49,7 +49,7 @@ static void fill_costs(struct huge *h, const struct slowdown *begin)
 		double share = slowdown_of_region(&s, r, bytes);
 		h->calibrated |= !isnan(share);
 		r->cost = isnan(share) ? NAN : share * (h->utilization > 0 ? h->utilization : 1);
-		r->cost_ppm = isnan(share) ? (struct value){ .known = NOT_READ } : value_of(share * 1e6 + 0.5);
+		r->cost_ppm = isnan(share) ? (struct value){ .known = NOT_READ } : value_of(llround(share * 1e6));
 	}
 }
 
@@ -94,7 +94,7 @@ static int cumulate(struct huge *h, const struct sample *sample, const struct sl
 		frames += marginal[i];
 		h->frontier[i + 1] = (struct frontier_point){
 			.regions_broken = i + 1,
-			.saved_bytes = frames * sample->machine.page_bytes + 0.5,
+			.saved_bytes = (uint64_t)llround(frames * sample->machine.page_bytes),
 			.slowdown = share.most_likely,
 			.slowdown_low = share.low,
 			.slowdown_high = share.high,

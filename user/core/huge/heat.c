@@ -176,9 +176,12 @@ void heat_fill(const struct sample *s, struct region *regions, size_t count)
 double heat_utilization(const struct sample *s)
 {
 	double sum = 0;
-	for (size_t i = 0; s->heat && s->heat->seconds > 0 && i < s->heat->tasks_count; i++)
+
+	if (!s->heat || !(s->heat->seconds > 0))
+		return 0;
+	for (size_t i = 0; i < s->heat->tasks_count; i++)
 		sum += s->heat->tasks[i].cpu_seconds;
-	return sum > 0 ? sum / s->heat->seconds : 0;
+	return sum / s->heat->seconds;
 }
 
 double heat_disturbance(const struct sample *s, double walk_ns)

@@ -2,6 +2,7 @@
 #include "core/huge/ledger.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* In the tally's lane, by content: copies in base pages and copies in regions. */
@@ -104,7 +105,7 @@ static void count_region(const struct ledger *l, struct region *r)
 {
 	for (uint32_t i = 0; i < r->pages; i++)
 		count_page(l, r, r->first_frame + i);
-	r->benefit_bytes = r->attributed_frames * l->sample->machine.page_bytes + 0.5;
+	r->benefit_bytes = (uint64_t)llround(r->attributed_frames * l->sample->machine.page_bytes);
 }
 
 /* Break a region: its copies are base pages from now on. What that frees. */
@@ -197,7 +198,7 @@ int ledger_count(const struct sample *s, struct region *regions, size_t count, u
 	const struct pass pass = { .count = count_copy, .region = fill_region };
 	int rc = each_domain(&l, regions, count, &pass);
 
-	*ret_base_frames = l.freed + 0.5;
+	*ret_base_frames = (uint64_t)llround(l.freed);
 	return rc;
 }
 

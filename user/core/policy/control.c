@@ -2,6 +2,7 @@
 #include "core/policy/control.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -146,7 +147,7 @@ static bool set_direct(struct controlling *c, const char *reason)
 static bool set_advisor(struct controlling *c, const char *reason)
 {
 	const struct pace_now *pace = &c->decision->pace;
-	int64_t cpu = (int64_t)(pace->budget * 100 + 0.5), now = value_or(c->facts->knob[KNOB_ADVISOR_TARGET_SCAN_TIME], 1);
+	int64_t cpu = llround(pace->budget * 100), now = value_or(c->facts->knob[KNOB_ADVISOR_TARGET_SCAN_TIME], 1);
 	double ratio = (double)pace->scan_seconds / (double)(now > 0 ? now : 1);
 
 	set(c, KNOB_ADVISOR_MAX_CPU, cpu < 1 ? 1 : cpu, reason);

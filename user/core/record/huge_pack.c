@@ -96,6 +96,8 @@ int code_heat(struct codec *c, struct sample *s, struct keeper *keeper)
 	if (code_reads(c) && !(s->heat = heat_facts_new(tasks, regions)))
 		return -ENOMEM;
 	struct heat_facts *f = s->heat;
+	if (!f)
+		return 0;
 	f->source = code_below(c, f->source, HEAT_SOURCES - 1);
 	code_string(c, f->why, sizeof(f->why));
 	f->seconds = code_double(c, f->seconds);

@@ -138,7 +138,7 @@ static void code_knobs(struct codec *c, struct engine *e)
 
 	for (size_t i = 0; i < count; i++) {
 		char name[64] = "";
-		size_t knob = i;
+		size_t knob;
 		if (!code_reads(c))
 			strcpy(name, knobs[i].name);
 		code_string(c, name, sizeof(name));
