@@ -272,10 +272,7 @@ static int append(struct journal *j, struct error *err, const char *fmt, ...)
 	va_end(args);
 	int length = snprintf(line, sizeof(line), "%08" PRIx32 " %s\n", checksum(text, used), text);
 
-	ssize_t n = write(j->fd, line, length);
-	if (n != length) {
-		if (n >= 0)
-			errno = ENOSPC;
+	if (write_fully(j->fd, line, length)) {
 		int rc = fail_errno(err, "write the journal", j->name, "without it nothing is changed");
 		/* half a line must not stand before a later, whole one */
 		j->broken = ftruncate(j->fd, j->length) != 0;

@@ -80,7 +80,11 @@ int ksm_knob_write(const struct sysroot *root, enum knob knob, int64_t value, st
 	/* A captured tree has plain files: a shorter number must not leave the tail of a longer one. */
 	if (!root->live && ftruncate(fd, 0))
 		return fail_write(knob, path, errno, err);
-	if (write(fd, text, strlen(text)) < 0)
+	ssize_t n;
+	do	/* whole or not at all: the kernel takes each write for a value */
+		n = write(fd, text, strlen(text));
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
 		return fail_write(knob, path, errno, err);
 	return read_back(root, knob, path, value, err);
 }

@@ -89,15 +89,20 @@ void text_wipe(struct text *text)
 
 /* ---- writing ---- */
 
+int write_fully(int fd, const void *bytes, size_t size)
+{
+	for (size_t at = 0; at < size;) {
+		ssize_t n = write(fd, (const char *)bytes + at, size - at);
+		if (n < 0 && errno != EINTR)
+			return -1;
+		at += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
 static int write_all(int fd, const struct text *text, const char *path, struct error *err)
 {
-	for (size_t at = 0; at < text->length;) {
-		ssize_t n = write(fd, text->bytes + at, text->length - at);
-		if (n < 0 && errno != EINTR)
-			return fail_errno(err, "write", path, NULL);
-		at += n > 0 ? n : 0;
-	}
-	return fsync(fd) ? fail_errno(err, "write", path, NULL) : 0;
+	return write_fully(fd, text->bytes, text->length) || fsync(fd) ? fail_errno(err, "write", path, NULL) : 0;
 }
 
 /* The new name is on disk when the directory is. */

@@ -14,6 +14,9 @@
  */
 ssize_t read_fully(int fd, void *ret, size_t size);
 
+/* write(2) until all is written: 0, or -1 with errno and who knows how much of it. */
+int write_fully(int fd, const void *bytes, size_t size);
+
 /*
  * Read all of an ordinary file or a pipe; more than `most` bytes are refused.
  * The caller frees *ret, also after an error.
