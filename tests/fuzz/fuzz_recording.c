@@ -11,11 +11,14 @@
 #include <jansson.h>
 
 #include "base/cleanup.h"
+#include "core/judge/build.h"
 #include "core/live/history.h"
 #include "core/live/top_model.h"
 #include "core/live/top_pack.h"
+#include "core/record/sample_pack.h"
 #include "gather/recording.h"
 #include "gather/recording_format.h"
+#include "out/advise.h"
 #include "out/top.h"
 #include "screen/draw.h"
 #include "tests/fuzz/target.h"
@@ -258,4 +261,43 @@ void fuzz_replay(const uint8_t *data, size_t size)
 	top_model_free(&model);
 	top_sample_free(&before);
 	top_sample_free(&now);
+}
+
+/* ---- a recorded look of ksm-advise, what is made of it, and what is said ---- */
+
+static void check_answer(struct sample *sample)
+{
+	scoped_text struct text json = { 0 }, words = { 0 };
+	const struct advise_style style = { .utf8 = true, .verbose = true };
+	struct model model;
+
+	if (model_build(&model, sample))
+		return;		/* out of memory: more frames are claimed than there can be */
+	const struct advice advice = { .sample = sample, .model = &model, .ledger = true };
+	advise_json(&json, &advice);
+	json_t *parsed = json_loadb(json.bytes, json.length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+	REQUIRE(parsed);
+	json_decref(parsed);
+	advise_text(&words, &advice, &style);
+	model_free(&model);
+}
+
+void fuzz_looks(const uint8_t *data, size_t size)
+{
+	scoped_text struct text once = { 0 }, twice = { 0 };
+	struct sample sample, again;
+	struct error err = { 0 };
+	bool named, named_again;
+
+	if (sample_unpack(&sample, &named, data, size, &err)) {
+		REQUIRE(*err.text);
+		return;
+	}
+	REQUIRE(!sample_pack(&once, &sample, named));
+	REQUIRE(!sample_unpack(&again, &named_again, once.bytes, once.length, &err) && named == named_again);
+	REQUIRE(!sample_pack(&twice, &again, named));
+	REQUIRE(once.length == twice.length && !memcmp(once.bytes, twice.bytes, once.length));
+	sample_free(&again);
+	check_answer(&sample);
+	sample_free(&sample);
 }

@@ -118,6 +118,12 @@ void fuzz_cgroups(const uint8_t *data, size_t size);
 void fuzz_recordings(const uint8_t *data, size_t size);
 void fuzz_moments(const uint8_t *data, size_t size);
 void fuzz_replay(const uint8_t *data, size_t size);
+void fuzz_looks(const uint8_t *data, size_t size);
+/* configurations and calibrations */
+void fuzz_conf(const uint8_t *data, size_t size);
+void fuzz_conf_values(const uint8_t *data, size_t size);
+void fuzz_policy_config(const uint8_t *data, size_t size);
+void fuzz_calibrations(const uint8_t *data, size_t size);
 /* act/ */
 void fuzz_journals(const uint8_t *data, size_t size);
 /* http/ and what is in its pages */

@@ -30,6 +30,8 @@ TABLE
 equal "a cgroup's merged pages" \
 	"$(jq '[.processes[] | select(.cgroup == "/machine.slice/db.scope") | .merged_pages] | add' "$work/top.json")" \
 	"$(metric 'ksmscope_cgroup_merged_pages{cgroup="/machine.slice/db.scope"}')"
+equal "labels name groups, never processes" "" "$(grep -oE '[{,](pid|tgid|comm|process|start)="[^"]*"' "$work/page" | head -n 3)"
+at_least "labels name groups, never processes: there are groups" "$(grep -c '{cgroup="' "$work/page")" 1
 if command -v promtool >/dev/null; then
 	equal "promtool has nothing to say" "" "$(promtool check metrics <"$work/page" 2>&1)"
 else

@@ -101,7 +101,8 @@ start_postgres() {
 		setpriv --reuid postgres --regid postgres --init-groups "$bin/initdb" -D "$data" -A trust --no-sync \
 			>"$work/initdb" 2>&1 || bail "initdb: $(tail -n 2 "$work/initdb")"
 		start setpriv --reuid postgres --regid postgres --init-groups "$bin/postgres" -D "$data" -p "$port" \
-			-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c work_mem=64MB \
+			-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c work_mem=256MB \
+			-c synchronize_seqscans=off -c max_parallel_workers_per_gather=0 \
 			2>"$work/pg.$port.log"
 		servers+=("$started_pid")
 		wait_for 30 psql -h 127.0.0.1 -p "$port" -U postgres -c 'select 1' >/dev/null 2>&1 || bail "postgres does not start"

@@ -136,7 +136,9 @@ static void test_private(void **state)
 	struct stat s;
 	(void)state;
 	unlink(path);
+	mode_t mask = umask(0);
 	record(1, true);
+	umask(mask);
 	assert_int_equal(stat(path, &s), 0);
 	assert_int_equal(s.st_mode & 077, 0);
 }
