@@ -101,6 +101,23 @@ struct walk_question {
 };
 ABI_ASSERT_SIZE(struct walk_question, 112);
 
+/* ---- frames.bpf.c: has KSM merged these frames? ---- */
+
+#define FRAMES_BATCH 4096
+
+struct frames_question {
+	struct walk_layout layout;
+	__u32 count;
+	__u32 reserved;
+};
+ABI_ASSERT_SIZE(struct frames_question, 48);
+
+/* Shared with user space by mmap. */
+struct frames_batch {
+	__u64 pfns[FRAMES_BATCH];	/* in */
+	__u8 merged[FRAMES_BATCH];	/* out: 0 or 1 */
+};
+
 /* ---- heat.bpf.c: was this huge page accessed? ---- */
 
 #define HEAT_BATCH 4096

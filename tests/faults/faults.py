@@ -165,9 +165,11 @@ def disk_points(scenario):
     if not scenario.disk.mounted:
         return                  # without the right to mount there is no small disk
     for pages in scenario.disk_pages:
-        yield Point(f"a disk with {pages} pages free", spoil=lambda: scenario.disk.fill(pages), may_differ=True)
+        yield Point(f"a disk with {pages} pages free", may_differ=True,
+                    spoil=lambda pages=pages: scenario.disk.fill(pages))
     for files in scenario.disk_files:
-        yield Point(f"a disk with room for {files} files", spoil=lambda: scenario.disk.fill(0, files), may_differ=True)
+        yield Point(f"a disk with room for {files} files", may_differ=True,
+                    spoil=lambda files=files: scenario.disk.fill(0, files))
 
 
 def points(scenario, everything):

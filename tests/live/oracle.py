@@ -14,10 +14,15 @@ gives each forked process a copy of its own (gup_must_unshare() in mm/gup.c).
 
 --only (hexadecimal addresses) counts nothing outside of the range.
 
+Linux 6.10 to 6.17 set kpageflags' KSM bit for every anonymous page. There a frame counts as merged where its mapping is
+opted in and smaps says that all of it is merged; where only some is, when it is mapped at two addresses or by somebody
+who is not looked at, since relatives after a fork map what they share at the same address.
+
 It does not know volatile pages, swap, reasons and verdicts.
 """
 import argparse
 import collections
+import ctypes
 import hashlib
 import itertools
 import json
@@ -27,7 +32,7 @@ import sys
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PMD, PUD = PAGE * (PAGE // 8), PAGE * (PAGE // 8) ** 2
-PRESENT, FILE_OR_SHARED, PFN = 1 << 63, 1 << 61, (1 << 55) - 1  # bits of pagemap
+PRESENT, FILE_OR_SHARED, EXCLUSIVE, PFN = 1 << 63, 1 << 61, 1 << 56, (1 << 55) - 1  # bits of pagemap
 KSM, THP, ZERO_PAGE = 1 << 21, 1 << 22, 1 << 24  # bits of kpageflags
 CHUNK = 1 << 18  # pages of pagemap read at once
 HEAD = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)")
@@ -40,6 +45,7 @@ class Area:
         self.pid, self.start, self.end, self.name = pid, start, end, name
         self.refused = None  # why KSM can't take it; None where it can
         self.frames = {}  # page -> index into Count.frames, candidates only
+        self.opted_in, self.ksm_pages = False, 0  # as smaps says
 
 
 class Frame:
@@ -71,8 +77,11 @@ def areas_of(pid):
             head = HEAD.match(line)
             if head:
                 area = Area(pid, int(head[1], 16) // PAGE, int(head[2], 16) // PAGE, head[4].strip())
+            elif line.startswith("KSM:"):
+                area.ksm_pages = int(line.split()[1]) * 1024 // PAGE
             elif line.startswith("VmFlags:") and area.name != "[vsyscall]":
                 area.refused = why_refused(set(line.split()[1:]))
+                area.opted_in = "mg" in line.split()
                 yield area
 
 
@@ -101,11 +110,16 @@ class Count:
         self.contents = {}  # SHA-256 -> number of the content
         self.zero = self.number_of(bytes(PAGE))
         self.refused = collections.defaultdict(set)  # frames of mappings that KSM refuses, by reason
-        self.zero_page_mappings = self.file_pages = self.merged_mappings = 0
+        self.zero_page_mappings = self.file_pages = 0
         self.hidden = {}  # frame number -> number of the content, of huge pages that KSM refuses
         self.kpageflags = os.open("/proc/kpageflags", os.O_RDONLY)
+        self.places = collections.defaultdict(set)  # frame -> (process, page)
+        self.shared = set()  # frames that are mapped more than once
         for pid in self.pids:
             self.look_at(pid)
+        if self.all_called_merged():
+            self.find_merged()
+        self.merged_mappings = sum(self.frames[f].merged for area in self.areas for f in area.frames.values())
 
     def number_of(self, data):
         return self.contents.setdefault(hashlib.sha256(data).digest(), len(self.contents))
@@ -160,7 +174,27 @@ class Count:
             self.index[pfn] = len(self.frames)
             self.frames.append(Frame(self.number_of(data), flags, (area, page), pfn))
         area.frames[page] = self.index[pfn]
-        self.merged_mappings += self.frames[self.index[pfn]].merged
+        self.places[self.index[pfn]].add((area.pid, page))
+        if not entry & EXCLUSIVE:
+            self.shared.add(self.index[pfn])
+
+    def all_called_merged(self):
+        """A page that this program has just written can't be merged."""
+        fresh = bytearray(os.urandom(4 * PAGE))
+        page = ctypes.addressof((ctypes.c_char * len(fresh)).from_buffer(fresh)) // PAGE + 1
+        with open("/proc/self/pagemap", "rb") as pagemap:
+            entry = int.from_bytes(os.pread(pagemap.fileno(), 8, 8 * page), sys.byteorder)
+        return bool(entry & PRESENT and self.flags_of(entry & PFN) & KSM)
+
+    def find_merged(self):
+        merged = {f for area in self.areas if area.opted_in and area.ksm_pages
+                  for f in area.frames.values() if area.ksm_pages == len(area.frames) or self.is_merged(f)}
+        for number, frame in enumerate(self.frames):
+            frame.merged = number in merged
+
+    def is_merged(self, number):
+        places = self.places[number]
+        return len({page for _, page in places}) > 1 or (number in self.shared and len(places) == 1)
 
 
 def whole_blocks(area, size):

@@ -28,14 +28,13 @@ enum known regions_open(struct regions *ret, const struct sysroot *root, pid_t p
 	if (known != KNOWN)
 		close(ret->handle);
 	else
-		ret->kpageflags = kpageflags_open(root);
+		page_flags_open(&ret->flags, root);
 	return known;
 }
 
 void regions_close(struct regions *r)
 {
-	if (r->kpageflags >= 0)
-		close(r->kpageflags);
+	page_flags_close(&r->flags);
 	pagemap_close(&r->map);
 	process_free(&r->process);
 	close(r->handle);
@@ -43,7 +42,7 @@ void regions_close(struct regions *r)
 
 bool regions_is_huge(struct regions *r, uint64_t address)
 {
-	return pagemap_is_huge(&r->map, r->kpageflags, address, r->pmd_bytes);
+	return pagemap_is_huge(&r->map, r->flags.fd, address, r->pmd_bytes);
 }
 
 uint64_t regions_first(const struct regions *r, uint64_t start)
@@ -82,7 +81,7 @@ static const char *look_at_pages(struct regions *r, uint64_t address, bool *ret_
 		if (entry & PAGEMAP_PRESENT)
 			pfns[present++] = entry & PAGEMAP_PFN_MASK;
 	}
-	if (r->kpageflags < 0 || kpageflags_read(r->kpageflags, pfns, flags, present))
+	if (r->flags.fd < 0 || page_flags_read(&r->flags, pfns, flags, present))
 		return NULL;
 	for (size_t i = 0; i < present; i++)
 		*ret_merged |= (flags[i] & KPAGE_KSM) != 0;

@@ -5,6 +5,7 @@
 
 #include "act/process.h"
 #include "base/error.h"
+#include "probe/page_flags.h"
 #include "sys/pagemap.h"
 
 struct regions {
@@ -12,7 +13,7 @@ struct regions {
 	struct process process;
 	int handle;			/* process_handle() */
 	struct pagemap map;
-	int kpageflags;			/* -1: may not be read */
+	struct page_flags flags;
 	uint64_t page_bytes, pmd_bytes;
 };
 

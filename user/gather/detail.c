@@ -18,6 +18,7 @@
 #include "core/trust/assign.h"
 #include "core/judge/build.h"
 #include "core/pfn_index.h"
+#include "probe/page_flags.h"
 #include "sys/ksm_read.h"
 #include "sys/pagemap.h"
 #include "sys/proc.h"
@@ -35,7 +36,7 @@ struct taking {
 	struct pfn_index merged;		/* its merged frames: pfn → number */
 	uint32_t merged_count;
 	uint32_t *met;				/* by frame: the partner, from 1, that mapped it last */
-	int kpageflags;
+	struct page_flags kflags;
 	double until;				/* monotonic seconds */
 	bool cut;				/* there was no time for all */
 	uint64_t entries[CHUNK_PAGES], pfns[CHUNK_PAGES], flags[CHUNK_PAGES];
@@ -88,7 +89,7 @@ static bool note_merged(struct taking *t, struct area *area, size_t count)
 {
 	size_t n = private_frames(t, count);
 
-	if (n && kpageflags_read(t->kpageflags, t->pfns, t->flags, n))
+	if (n && page_flags_read(&t->kflags, t->pfns, t->flags, n))
 		return false;
 	for (size_t i = 0; i < n; i++) {
 		if (!(t->flags[i] & KPAGE_KSM))
@@ -115,9 +116,9 @@ static enum known find_merged(struct taking *t)
 {
 	struct pagemap map;
 
-	t->kpageflags = kpageflags_open(t->root);
-	if (t->kpageflags < 0)
-		return known_of_errno(-t->kpageflags);
+	page_flags_open(&t->kflags, t->root);
+	if (t->kflags.merged != KNOWN)
+		return t->kflags.merged;
 	enum known known = pagemap_open(&map, t->root, t->detail->pid, t->sample.machine.page_bytes);
 	if (known != KNOWN)
 		return known;
@@ -334,14 +335,12 @@ int detail_take(struct detail *ret, const struct sysroot *root, const struct top
 	t->root = root;
 	t->others = others;
 	t->domains = domains;
-	t->kpageflags = -1;
 	t->until = monotonic() + SECONDS_MOST;
 	sample_init(&t->sample);
 	ret->mappings_known = find_process(t);
 	if (ret->mappings_known == KNOWN)
 		rc = take_process(t);
-	if (t->kpageflags >= 0)
-		close(t->kpageflags);
+	page_flags_close(&t->kflags);
 	pfn_index_free(&t->merged);
 	sample_free(&t->sample);
 	free(t->met);

@@ -39,7 +39,7 @@ static int leave_unreadable(struct scouting *s, struct error *err)
 		c->pfns[i] = s->refs[i].pfn;
 		c->kflags[i] = 0;
 	}
-	if (s->walk->kpageflags >= 0 && kpageflags_read(s->walk->kpageflags, c->pfns, c->kflags, s->pending))
+	if (s->walk->flags.fd >= 0 && page_flags_read(&s->walk->flags, c->pfns, c->kflags, s->pending))
 		return walk_out_of_memory(err);
 	for (size_t i = 0; i < s->pending; i++)
 		if (!chunk_unreadable(c, i))

@@ -52,7 +52,8 @@ static int list_present(struct walk *w, size_t count, bool with_flags, struct er
 		w->chunk.page[w->chunk.present++] = i;
 	}
 	memset(w->chunk.kflags, 0, w->chunk.present * sizeof(w->chunk.kflags[0]));
-	if (with_flags && w->kpageflags >= 0 && kpageflags_read(w->kpageflags, w->chunk.pfns, w->chunk.kflags, w->chunk.present))
+	if (with_flags && w->flags.fd >= 0 &&
+	    page_flags_read(&w->flags, w->chunk.pfns, w->chunk.kflags, w->chunk.present))
 		return walk_out_of_memory(err);
 	return 0;
 }
@@ -233,17 +234,18 @@ void walk_begin(struct walk *w, struct sample *s, const struct sysroot *root, st
 	w->options = options;
 	w->pace = options->paced_by ? *options->paced_by : pace_begin(options->budget);
 	w->huge_pages = s->machine.pmd_bytes / s->machine.page_bytes;
-	w->kpageflags = kpageflags_open(root);
-	if (w->kpageflags < 0)
-		sample_missing(s, "kpageflags", known_of_errno(-w->kpageflags),
+	page_flags_open(&w->flags, root);
+	if (w->flags.fd < 0)
+		sample_missing(s, "kpageflags", w->flags.merged,
 			       "merged frames, huge pages and the zero page can't be told from others");
+	else if (w->flags.merged != KNOWN)
+		sample_missing(s, "merged frames", w->flags.merged, "%s", w->flags.why);
 	for (size_t i = 0; i < s->tasks_count; i++)
 		w->expected += proc_anon_pages(root, s->tasks[i].pid, s->machine.page_bytes);
 }
 
 void walk_end(struct walk *w)
 {
-	if (w->kpageflags >= 0)
-		close(w->kpageflags);
+	page_flags_close(&w->flags);
 	pfn_index_free(&w->refused);
 }

@@ -12,6 +12,7 @@
 #include "gather/options.h"
 #include "gather/pace.h"
 #include "probe/content.h"
+#include "probe/page_flags.h"
 #include "sys/pagemap.h"
 #include "sys/sysroot.h"
 
@@ -34,7 +35,7 @@ struct walk {
 	struct content *content;
 	const struct gather_options *options;
 	struct pace pace;
-	int kpageflags;			/* negative: -errno */
+	struct page_flags flags;
 	uint64_t huge_pages;		/* base pages in a huge page */
 	bool areas_read;		/* by the scouting, a moment ago */
 	bool only_candidates;		/* leave out mappings that KSM refuses, and forget each task's areas */
