@@ -267,12 +267,13 @@ class TopCaptured(Captured):
 
 class ExporterCaptured(Captured):
     """ksm-exporter about a captured system"""
+    own = True                  # libseccomp 2.5 does not survive all of its own
 
     def argv(self):
         return [f"{BUILD}/ksm-exporter", "--sysroot", self.root, "--textfile", "-", "--once", "--no-potential"]
 
     def check(self, run):
-        return wrong_page(run.out) if run.out else None if run.status else "status 0, and no page"
+        return None if run.status else wrong_page(run.out)      # a disk that is full in the middle has half of it
 
     def check_other(self, run):
         return self.check(run)

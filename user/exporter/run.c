@@ -14,6 +14,7 @@ struct running {
 	struct collector *collector;
 	struct http_server *server;	/* NULL: a textfile */
 	const volatile sig_atomic_t *stop;
+	bool published;			/* the first sample did */
 };
 
 static int64_t clock_now_ns(void)
@@ -71,12 +72,13 @@ static int sample(struct running *r, struct error *err)
 {
 	int rc = collector_sample(r->collector, err);
 
-	if (rc && collector_time_ns(r->collector)) {
+	if (rc && r->published) {
 		error_print(EXPORTER_PROGRAM, err);
 		return 0;
 	}
 	if (!rc)
 		rc = r->server ? publish(r, err) : write_textfile(r, err);
+	r->published |= !rc;
 	return rc;
 }
 
