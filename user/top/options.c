@@ -127,6 +127,7 @@ int top_settings_parse(struct top_settings *s, int argc, char **argv, enum parse
 	scoped_text struct text epilogue = { 0 };
 	int operand;
 
+	*s = (struct top_settings){ 0 };
 	view_init(&c.settings.view);
 	list_columns(&epilogue);
 	if (epilogue.failed)
