@@ -23,7 +23,7 @@ static bool calls_all_merged(int fd, const struct sysroot *root)
 
 	if (page == MAP_FAILED)
 		return false;
-	memcpy(page, &page, sizeof(page));
+	memset(page, 1, bytes);
 	if (pagemap_open(&map, root, getpid(), bytes) == KNOWN) {
 		if (pagemap_read(&map, (uintptr_t)page, &entry, 1) == 1 && (entry & PAGEMAP_PRESENT)) {
 			pfn = entry & PAGEMAP_PFN_MASK;
