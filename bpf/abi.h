@@ -118,6 +118,41 @@ struct frames_batch {
 	__u8 merged[FRAMES_BATCH];	/* out: 0 or 1 */
 };
 
+/* ---- scan.bpf.c: which pages are there, and what are they? ---- */
+
+#define SCAN_BATCH 4096
+
+enum scan_flags {
+	SCAN_FILE = 1 << 0,		/* a page of a file, or of shared memory */
+	SCAN_ZERO_PAGE = 1 << 1,	/* the kernel's shared zero page, small or huge: no frame of the process */
+	SCAN_MERGED = 1 << 2,		/* a KSM page */
+	SCAN_LARGE = 1 << 3,		/* of a large folio */
+	SCAN_EXCLUSIVE = 1 << 4,	/* mapped here and nowhere else; not said of large folios */
+	SCAN_POISONED = 1 << 5,		/* a hardware error: must not be read */
+};
+
+/* Shared with user space by mmap. No contents, ever: only hashes. */
+struct scan_batch {
+	__u64 address;			/* in: where to begin, of one process; out: where to go on */
+	__u64 end;			/* in */
+	__u32 tgid;			/* in: whose; the iterator may visit others as well */
+	__u32 wanted;			/* in: 1; out: 0 when a look was had */
+	__u32 found;			/* out: pages that are there, ascending by address */
+	__u32 reserved;
+	__u64 page[SCAN_BATCH];		/* out: virtual address */
+	__u64 pfn[SCAN_BATCH];		/* out */
+	__u64 probe[SCAN_BATCH];	/* out: as content_probe's; of pages of files, the zero page and poisoned ones: 0 */
+	__u8 flags[SCAN_BATCH];		/* out: enum scan_flags */
+};
+ABI_ASSERT_SIZE(struct scan_batch, 32 + SCAN_BATCH * 25);
+
+/* The key of the probe, and where it looks: as content.bpf.c's. */
+struct scan_probe {
+	__u64 key[CONTENT_PROBE_WORDS];
+	__u32 offset[CONTENT_PROBE_LINES];
+};
+ABI_ASSERT_SIZE(struct scan_probe, CONTENT_PROBE_WORDS * 8 + CONTENT_PROBE_LINES * 4);
+
 /* ---- heat.bpf.c: was this huge page accessed? ---- */
 
 #define HEAT_BATCH 4096

@@ -23,6 +23,8 @@
 #define ENTRY_DIRTY (1ull << 55)
 #define ENTRY_SPECIAL (1ull << 56)
 #define ENTRY_SAVED_DIRTY 0ull
+#define ENTRY_NO_ACCESS 0ull		/* has had several places: such pages are not seen */
+#define ENTRY_HUGE_MAPPED ENTRY_PRESENT
 
 static __always_inline bool maps_huge_page(u64 entry)
 {
@@ -38,6 +40,9 @@ static __always_inline bool maps_huge_page(u64 entry)
 #define ENTRY_LEAF (1ull << 7)		/* above the lowest level: maps a huge page */
 #define ENTRY_SPECIAL (1ull << 9)	/* no struct page of its own: the zero page, device memory */
 #define ENTRY_SAVED_DIRTY (1ull << 58)	/* where a write-protected entry keeps its dirty bit, 6.6+ */
+#define ENTRY_NO_ACCESS (1ull << 8)	/* of an entry that is not present: mapped all the same (PROT_NONE, NUMA hints) */
+/* Any of these in an entry above the lowest level: it leads on. While a huge page is split only the last is left. */
+#define ENTRY_HUGE_MAPPED (ENTRY_PRESENT | ENTRY_NO_ACCESS | ENTRY_LEAF)
 
 static __always_inline bool maps_huge_page(u64 entry)
 {

@@ -150,8 +150,19 @@ struct mm_struct {
 
 struct address_space;
 
+typedef struct {
+	int counter;
+} atomic_t;
+
 struct page {
 	unsigned long compound_head;
+	atomic_t _mapcount;
+};
+
+/* The values are relocated. */
+enum pageflags {
+	PG_head = 1,
+	PG_hwpoison = 2,
 };
 
 struct folio {

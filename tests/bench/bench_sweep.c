@@ -8,7 +8,7 @@
  *
  * A missed aim is said, but is no failure: it depends on the machine. Root.
  *
- *	bench_sweep [ROUNDS [MIB]]	9 and 512
+ *	bench_sweep [ROUNDS [MIB]]	9 and 1024
  */
 #include <signal.h>
 #include <stdio.h>
@@ -169,7 +169,7 @@ static bool run(struct bench *b, size_t rounds)
 int main(int argc, char **argv)
 {
 	static struct bench b;
-	uint64_t rounds = 9, mib = 512;
+	uint64_t rounds = 9, mib = 1024;
 	struct sysroot root;
 	struct error err;
 

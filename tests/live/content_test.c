@@ -674,6 +674,153 @@ static void old_kernel(struct test *t)
 	content_close(t->content);
 }
 
+/* ---- finding and probing in one ---- */
+
+/* Huge pages: one whole, one with a hole and mapped page by page, the zero page as one; then base pages of all kinds. */
+#define HUGE_RANGES 3
+#define BASE_KINDS 5		/* written, read, left out, without access, of a file */
+
+static char *map_kinds(const struct test *t, size_t *ret_bytes)
+{
+	size_t huge = huge_bytes(), n = t->page_bytes;
+	char *whole = map((HUGE_RANGES + 8) * huge), *memory = (char *)(((uintptr_t)whole + huge - 1) & ~(huge - 1));
+	char *base = memory + (HUGE_RANGES + 4) * huge;		/* behind a hole that is larger than a table */
+	int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	madvise(memory, HUGE_RANGES * huge, MADV_HUGEPAGE);
+	madvise(base, huge, MADV_NOHUGEPAGE);
+	fill(t, memory, 2 * huge / n, 21);
+	madvise(memory + huge + 7 * n, n, MADV_DONTNEED);
+	(void)*(volatile char *)(memory + 2 * huge);
+	char *of_file = base + 64 * n;
+	if (file < 0 || mmap(of_file, 4 * n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, file, 0) == MAP_FAILED)
+		return NULL;
+	for (size_t i = 0; i < 64; i += BASE_KINDS) {
+		base[i * n] = (char)i;
+		(void)*(volatile char *)(base + (i + 1) * n);
+		base[(i + 3) * n] = (char)i;
+		mprotect(base + (i + 3) * n, n, PROT_NONE);
+	}
+	(void)*(volatile char *)of_file;
+	of_file[n] = 1;
+	close(file);
+	*ret_bytes = (HUGE_RANGES + 5) * huge;
+	return memory;
+}
+
+struct told {
+	uint64_t entry, kflags, probe;
+};
+
+static void told_by_scan(const struct test *t, pid_t pid, uint64_t at, uint64_t end, struct told *ret,
+			 uint32_t *ret_found)
+{
+	const struct scan_batch *batch;
+	uint64_t begin = at;
+
+	while (at < end && content_scan(t->content, pid, &at, end, &batch))
+		for (uint32_t i = 0; i < batch->found; i++, ++*ret_found)
+			ret[(batch->page[i] - begin) / t->page_bytes] = (struct told){
+				scan_pagemap_entry(batch, i), scan_kpageflags(batch, i), batch->probe[i] };
+}
+
+static void told_by_files(const struct test *t, pid_t pid, uint64_t at, struct told *ret, size_t pages)
+{
+	uint64_t *entries = calloc(2 * pages, sizeof(*entries)), *kflags = entries + pages;
+	struct pagemap map;
+	struct sysroot live;
+
+	sysroot_open(&live, NULL, NULL);
+	int kpageflags = kpageflags_open(&live);
+	if (entries && pagemap_open(&map, &live, pid, t->page_bytes) == KNOWN) {
+		pagemap_read(&map, at, entries, pages);
+		pagemap_close(&map);
+	}
+	for (size_t i = 0; i < pages; i++)
+		ret[i].entry = entries[i];
+	for (size_t i = 0; i < pages; i++)
+		entries[i] &= PAGEMAP_PFN_MASK;
+	kpageflags_read(kpageflags, entries, kflags, pages);
+	for (size_t i = 0; i < pages; i++)
+		ret[i].kflags = kflags[i];
+	close(kpageflags);
+	sysroot_close(&live);
+	free(entries);
+}
+
+#define ENTRY_TOLD (PAGEMAP_PRESENT | PAGEMAP_FILE | PAGEMAP_PFN_MASK)
+#define KFLAGS_TOLD (KPAGE_ZERO_PAGE | KPAGE_KSM | KPAGE_HWPOISON)
+
+/* Of what is counted anew from each mapping, and of huge pages of nothing, both need not say the same. */
+static bool same_told(const struct told *scan, const struct told *files)
+{
+	if (!(files->entry & PAGEMAP_PRESENT))
+		return !scan->entry;
+	if ((scan->kflags ^ files->kflags) & KFLAGS_TOLD)
+		return false;
+	if (files->kflags & KPAGE_ZERO_PAGE)
+		return scan->entry & PAGEMAP_PRESENT;
+	if (((scan->entry ^ files->entry) & ENTRY_TOLD) || ((scan->kflags ^ files->kflags) & KPAGE_THP))
+		return false;
+	return (files->kflags & KPAGE_THP) || !((scan->entry ^ files->entry) & PAGEMAP_EXCLUSIVE);
+}
+
+/* Page by page what pagemap and kpageflags say, and the probe. `own`: that memory is ours, too, and holds the same. */
+static void scan_says(struct test *t, const char *name, pid_t pid, char *memory, size_t pages)
+{
+	struct told *scan = calloc(2 * pages, sizeof(*scan)), *files = scan + pages;
+	uint64_t at = (uintptr_t)memory;
+	uint32_t found = 0, present = 0, wrong = 0, probes_wrong = 0;
+
+	told_by_scan(t, pid, at, at + pages * t->page_bytes, scan, &found);
+	told_by_files(t, pid, at, files, pages);
+	for (size_t i = 0; i < pages; i++) {
+		present += !!(files[i].entry & PAGEMAP_PRESENT);
+		wrong += !same_told(&scan[i], &files[i]);
+		if (pid == getpid() && (scan[i].entry & PAGEMAP_EXCLUSIVE) && !(scan[i].entry & PAGEMAP_FILE) &&
+		    !mprotect(memory + i * t->page_bytes, t->page_bytes, PROT_READ))
+			probes_wrong += scan[i].probe != content_probe_own(t->content, memory + i * t->page_bytes);
+	}
+	result(t, name, found && found == present && !wrong && !probes_wrong,
+	       "%u found, %u there, %u unlike, %u other probes", found, present, wrong, probes_wrong);
+	free(scan);
+}
+
+static void scanning(struct test *t)
+{
+	struct sysroot live;
+	struct error err = { 0 };
+	size_t bytes = 0;
+	char *memory = map_kinds(t, &bytes);
+
+	sysroot_open(&live, NULL, NULL);
+	int rc = content_open(&t->content, READER_DIRECT_MAP, NULL, &err);
+	if (!rc)
+		content_prepare_scan(t->content, &live);
+	if (rc || !content_scans(t->content)) {
+		result(t, "a scan is had where lines are read in place", rc || !content_probes_in_place(t->content),
+		       "it is refused");
+		skip(t, "a scan", "lines are not read in place");
+	} else {
+		pid_t pid = fork();	/* what is written is mapped twice now */
+		if (!pid) {
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			for (;;)
+				pause();
+		}
+		scan_says(t, "a scan says of a child's pages what pagemap does", pid, memory, bytes / t->page_bytes);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		scan_says(t, "a scan says of our own pages what pagemap does", getpid(), memory, bytes / t->page_bytes);
+		const struct scan_batch *batch;
+		uint64_t at = (uintptr_t)memory;
+		bool any = content_scan(t->content, pid, &at, at + bytes, &batch);
+		result(t, "a process that ended has no pages to scan", !any, "it has");
+	}
+	content_close(t->content);
+	sysroot_close(&live);
+}
+
 /* A base page of several chunks, as other architectures have them. */
 static void larger_pages(struct test *t)
 {
@@ -766,6 +913,7 @@ int main(void)
 	check_reader(&t);
 	old_kernel(&t);
 	probe_cost(&t);
+	scanning(&t);
 	taken_away(&t);
 	distrust(&t);
 	t.reader = "copying";

@@ -48,14 +48,32 @@ static void wait_until(double deadline, const struct gather_options *o)
 	}
 }
 
-/* Is a sample what was asked for, or what the size of the targets asks for? */
-static bool wants_sample(const struct sample *s, const struct sysroot *root, const struct gather_options *o)
+static uint64_t expected_bytes(const struct sample *s, const struct sysroot *root)
 {
 	uint64_t pages = 0;
 
-	for (size_t i = 0; o->mode == LOOK_AUTO && i < s->tasks_count; i++)
+	for (size_t i = 0; i < s->tasks_count; i++)
 		pages += proc_anon_pages(root, s->tasks[i].pid, s->machine.page_bytes);
-	return o->mode == LOOK_SAMPLED || pages * s->machine.page_bytes > LOOK_EXACT_BYTES;
+	return pages * s->machine.page_bytes;
+}
+
+/* Is a sample what was asked for, or what the size of the targets asks for? */
+static bool wants_sample(const struct gather_options *o, uint64_t bytes)
+{
+	return o->mode == LOOK_SAMPLED || (o->mode == LOOK_AUTO && bytes > LOOK_EXACT_BYTES);
+}
+
+/* From so many on what preparing a scan takes is less than what it saves. */
+#define SCAN_WORTH_BYTES (1ull << 30)
+
+static int open_contents(struct content **ret, struct sample *s, const struct sysroot *root,
+			 const struct gather_options *o, uint64_t bytes, struct error *err)
+{
+	int rc = o->fleet ? content_open_fleet(ret, o->fleet, o->reader, &s->reader_why, err)
+			  : content_open(ret, o->reader, &s->reader_why, err);
+	if (!rc && !o->fleet && wants_sample(o, bytes) && bytes >= SCAN_WORTH_BYTES)
+		content_prepare_scan(*ret, root);
+	return rc;
 }
 
 static int both_looks(struct look *look, struct sample *s, const struct sysroot *root, double start, const struct gather_options *o, struct error *err)
@@ -106,12 +124,12 @@ static int read_contents(struct sample *s, const struct sysroot *root, const str
 
 	if (!pagemap_shows_frames(root, s->machine.page_bytes))
 		return fail(err, EXIT_NOT_PERMITTED, "read /proc/self/pagemap: frame numbers are hidden: run as root, or with CAP_SYS_ADMIN");
-	int rc = o->fleet ? content_open_fleet(&content, o->fleet, o->reader, &s->reader_why, err)
-			  : content_open(&content, o->reader, &s->reader_why, err);
+	uint64_t bytes = expected_bytes(s, root);
+	int rc = open_contents(&content, s, root, o, bytes, err);
 	/* the looks are so far apart as was asked for, however long opening took */
 	double cpu = cpu_seconds(), start = monotonic_seconds();
 	if (!rc) {
-		rc = wants_sample(s, root, o) ? look_by_sample(s, root, content, start, o, err)
+		rc = wants_sample(o, bytes) ? look_by_sample(s, root, content, start, o, err)
 					      : look_exactly(s, root, content, start, o, err);
 		s->reader = content_reader(content);
 	}

@@ -38,10 +38,25 @@ int places_hash(struct places *p, pid_t pid, const struct page_ref *pages, const
 	return 0;
 }
 
-int places_read(struct places *p, pid_t pid, const struct page_ref *pages, size_t count, struct error *err)
+/* False where there are none. */
+static bool get_probes(struct places *p, pid_t pid, const struct page_ref *pages, const uint64_t *probes, size_t count)
+{
+	if (p->by_hash)
+		return false;
+	if (!probes)
+		return content_probe(p->content, pid, pages, count, p->values, p->state);
+	for (size_t i = 0; i < count; i++) {
+		p->values[i] = probes[i];
+		p->state[i] = content_probe_state(p->content, probes[i]);
+	}
+	return true;
+}
+
+int places_read(struct places *p, pid_t pid, const struct page_ref *pages, const uint64_t *probes, size_t count,
+		struct error *err)
 {
 	bool *wanted = p->unprobed;
-	bool probed = !p->by_hash && content_probe(p->content, pid, pages, count, p->values, p->state);
+	bool probed = get_probes(p, pid, pages, probes, count);
 
 	p->read_bytes += probed ? count * CONTENT_PROBE_LINES * CONTENT_LINE_BYTES : 0;
 	for (size_t i = 0; i < count; i++) {

@@ -36,8 +36,9 @@ struct places {
 
 void places_begin(struct places *ret, struct content *content, uint64_t page_bytes, const struct fleet_key *fleet);
 
-/* The places of `count` pages of a process, at most CHUNK_PAGES. */
-int places_read(struct places *places, pid_t pid, const struct page_ref *pages, size_t count, struct error *err);
+/* The places of `count` pages of a process, at most CHUNK_PAGES; `probes` where they are known already, else NULL. */
+int places_read(struct places *places, pid_t pid, const struct page_ref *pages, const uint64_t *probes, size_t count,
+		struct error *err);
 
 /* The whole hash of those of them that `wanted` says and that have none yet. */
 int places_hash(struct places *places, pid_t pid, const struct page_ref *pages, const bool *wanted, size_t count,

@@ -41,6 +41,7 @@ struct sampling {
 
 	/* of the chunk */
 	struct page_ref refs[CHUNK_PAGES];
+	uint64_t probes[CHUNK_PAGES];	/* where the walk has them already */
 	uint32_t owner[CHUNK_PAGES];
 	bool huge[CHUNK_PAGES], wanted[CHUNK_PAGES];
 	size_t pending;
@@ -79,7 +80,7 @@ static void add_unread(struct sampling *l, uint32_t owner)
 static uint32_t owner_of(const struct sampling *l, const struct area *area, size_t i)
 {
 	const struct chunk *c = &l->walk.chunk;
-	bool exclusive = c->entries[c->page[i]] & PAGEMAP_EXCLUSIVE;
+	bool exclusive = c->entries[i] & PAGEMAP_EXCLUSIVE;
 	return l->per_task == 1 ? area->task : sampling_owner(area->task, exclusive);
 }
 
@@ -103,6 +104,7 @@ static int take_page(struct sampling *l, const struct area *area, size_t i, stru
 	}
 	l->owner[l->pending] = owner_of(l, area, i);
 	l->huge[l->pending] = chunk_huge(c, i);
+	l->probes[l->pending] = c->probes[i];
 	l->refs[l->pending++] = (struct page_ref){ .address = chunk_address(&l->walk, i), .pfn = c->pfns[i] };
 	return 0;
 }
@@ -208,7 +210,8 @@ static int read_chunk(void *context, const struct task *task, struct error *err)
 	size_t n = l->pending;
 
 	l->pending = 0;
-	int rc = n ? places_read(&l->places, task->pid, l->refs, n, err) : 0;
+	const uint64_t *probes = l->walk.chunk.probed ? l->probes : NULL;
+	int rc = n ? places_read(&l->places, task->pid, l->refs, probes, n, err) : 0;
 	for (size_t i = 0; !rc && i < n; i++)
 		see_page(l, task, i);
 	if (!rc)
@@ -251,6 +254,7 @@ static int prepare(struct sampling *l, struct content *content, const struct gat
 	l->sketch = &l->sampled->sketch;
 	l->zero_hash = o->fleet ? fleet_hash(o->fleet, content_zero_hash(content)) : content_zero_hash(content);
 	places_begin(&l->places, content, l->walk.sample->machine.page_bytes, o->fleet);
+	l->walk.scans = !l->places.by_hash && content_scans(content);
 	/* what one host follows others would have to follow, too */
 	return o->fleet ? 0 : follow_frequent(l, err);
 }

@@ -54,7 +54,7 @@ static int scout_pending(struct scouting *s, const struct task *task, struct err
 	size_t n = s->pending;
 	s->pending = 0;
 	if (!rc && n)
-		rc = places_read(s->places, task->pid, s->refs, n, err);
+		rc = places_read(s->places, task->pid, s->refs, NULL, n, err);
 	for (size_t i = 0; !rc && i < n; i++)
 		if (s->places->of[i].read)
 			scout_see(&s->scout, s->places->of[i].place);

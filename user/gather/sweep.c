@@ -107,6 +107,8 @@ static int prepare(struct sweep *s, struct error *err)
 		return fail(err, EXIT_NOT_PERMITTED, "read /proc/self/pagemap: frame numbers are hidden: run as root, or with CAP_SYS_ADMIN");
 	int rc = content_open(&s->content, s->options.reader, NULL, err);
 	if (!rc)
+		content_prepare_scan(s->content, s->root);
+	if (!rc)
 		rc = content_random(&s->run, err);
 	if (!rc)
 		rc = content_random(&s->phase, err);

@@ -45,9 +45,11 @@ int walk_step(struct walk *w, uint64_t pages, struct error *err)
 static int list_present(struct walk *w, size_t count, bool with_flags, struct error *err)
 {
 	w->chunk.present = 0;
+	w->chunk.probed = false;
 	for (size_t i = 0; i < count; i++) {
 		if (!(w->chunk.entries[i] & PAGEMAP_PRESENT))
 			continue;
+		w->chunk.entries[w->chunk.present] = w->chunk.entries[i];
 		w->chunk.pfns[w->chunk.present] = w->chunk.entries[i] & PAGEMAP_PFN_MASK;
 		w->chunk.page[w->chunk.present++] = i;
 	}
@@ -98,7 +100,7 @@ static int sort_out(struct walk *w, struct area *area, struct error *err)
 		count = 1;
 		if (w->chunk.kflags[i] & KPAGE_ZERO_PAGE) {
 			area->zero_page_pages++;
-		} else if (w->chunk.entries[w->chunk.page[i]] & PAGEMAP_FILE) {
+		} else if (w->chunk.entries[i] & PAGEMAP_FILE) {
 			area->file_pages++;
 		} else {
 			count = huge_whole(w, i) ? w->huge_pages : 1;
@@ -135,6 +137,44 @@ static int walk_chunk(struct walk *w, const struct pagemap *map, const struct ta
 	return rc ? rc : walk_step(w, 0, err);
 }
 
+/* What a scan found, as if by pagemap and kpageflags. */
+static void list_scanned(struct walk *w, const struct scan_batch *batch)
+{
+	struct chunk *c = &w->chunk;
+	_Static_assert(SCAN_BATCH <= CHUNK_PAGES, "a scan is a chunk");
+
+	c->probed = true;
+	c->present = batch->found;
+	for (uint32_t i = 0; i < batch->found; i++) {
+		c->entries[i] = scan_pagemap_entry(batch, i);
+		c->kflags[i] = scan_kpageflags(batch, i);
+		c->pfns[i] = batch->pfn[i];
+		c->probes[i] = batch->probe[i];
+		c->page[i] = (batch->page[i] - c->address) / w->sample->machine.page_bytes;
+	}
+}
+
+/* The area in one walk over its page tables; *ret_address is how far that went. */
+static int scan_area(struct walk *w, const struct task *task, struct area *area, uint64_t *ret_address,
+		     struct error *err)
+{
+	const struct scan_batch *batch;
+	int rc = 0;
+
+	while (!rc && *ret_address < area->end) {
+		w->chunk.address = *ret_address;
+		if (!content_scan(w->content, task->pid, ret_address, area->end, &batch))
+			break;
+		list_scanned(w, batch);
+		rc = sort_out(w, area, err);
+		if (!rc)
+			rc = w->sink->chunk_end(w->context, task, err);
+		if (!rc)
+			rc = walk_step(w, 0, err);
+	}
+	return rc;
+}
+
 static int walk_area(struct walk *w, struct pagemap *map, struct task *task, struct area *area, struct error *err)
 {
 	uint64_t address = area->start, end;
@@ -144,6 +184,9 @@ static int walk_area(struct walk *w, struct pagemap *map, struct task *task, str
 	map->dense = true;
 	if (w->sink->area_begin)
 		w->sink->area_begin(w->context, area);
+	/* what it leaves, as of a process that ended, is pagemap's to tell */
+	if (w->scans && area->class == AREA_CANDIDATE)
+		rc = scan_area(w, task, area, &address, err);
 	while (!rc && pagemap_next_run(map, &address, area->end, &end)) {
 		for (size_t count; !rc && address < end; address += count * map->page_bytes) {
 			rc = walk_chunk(w, map, task, area, address, end, &count, err);

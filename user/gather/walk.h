@@ -21,9 +21,11 @@
 /* Pages in a row of one area; the present ones side by side. */
 struct chunk {
 	uint64_t address;
-	uint64_t entries[CHUNK_PAGES];	/* of pagemap, one per page */
+	uint64_t entries[CHUNK_PAGES];	/* of pagemap, one per present page */
 	uint64_t pfns[CHUNK_PAGES], kflags[CHUNK_PAGES];
-	uint32_t page[CHUNK_PAGES];	/* of pfns[i], within the chunk */
+	uint64_t probes[CHUNK_PAGES];	/* where `probed` */
+	bool probed;
+	uint32_t page[CHUNK_PAGES];	/* of pfns[i], counted from `address` */
 	size_t present;
 };
 
@@ -38,6 +40,7 @@ struct walk {
 	struct page_flags flags;
 	uint64_t huge_pages;		/* base pages in a huge page */
 	bool areas_read;		/* by the scouting, a moment ago */
+	bool scans;			/* candidates are found and probed in one, by content_scan() */
 	bool only_candidates;		/* leave out mappings that KSM refuses, and forget each task's areas */
 	struct pfn_index refused;	/* frames of mappings that KSM refuses, to count each once */
 	uint64_t done, expected;
@@ -96,7 +99,7 @@ static inline bool chunk_huge(const struct chunk *c, size_t i)
 /* Does nobody else map it? Of huge pages pagemap's word is not taken: see look.c. */
 static inline bool chunk_exclusive(const struct chunk *c, size_t i)
 {
-	return !chunk_huge(c, i) && (c->entries[c->page[i]] & PAGEMAP_EXCLUSIVE);
+	return !chunk_huge(c, i) && (c->entries[i] & PAGEMAP_EXCLUSIVE);
 }
 
 static inline uint64_t chunk_address(const struct walk *w, size_t i)

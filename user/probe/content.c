@@ -28,6 +28,7 @@
 #include "bpf/pagehash.h"
 #include "probe/content_order.h"
 #include "probe/content_private.h"
+#include "probe/scan.h"
 #include "sys/pagemap.h"
 
 /* The direct map begins at a multiple of what one entry of the third level maps (arch/x86/mm/kaslr.c). */
@@ -48,6 +49,7 @@ struct content {
 	uint64_t zero_probe;
 	bool old_probe;			/* the kernel can't read lines in place */
 	uint32_t probe_offset[CONTENT_PROBE_LINES];
+	struct scan *scan;		/* NULL: pages are not found by it */
 	bool forbidden;			/* by a test: as if the kernel refused the direct map */
 	bool wrong_contents;		/* by a test: as if our page read as another */
 	struct content_order order;	/* of the present batch */
@@ -418,6 +420,7 @@ void content_close(struct content *c)
 		return;
 	bpf_link__destroy(c->link);
 	content_bpf__destroy(c->bpf);
+	scan_close(c->scan);
 	if (c->own)
 		munmap(c->own, c->page_bytes);
 	explicit_bzero(c, sizeof(*c));
@@ -506,8 +509,7 @@ static size_t take_probes(const struct content *c, size_t count, uint64_t *ret_p
 
 	for (size_t i = 0; i < count; i++) {
 		bool read = batch->status[i] == CONTENT_READ;
-		ret_state[c->order.page[i]] = !read ? PROBE_UNREAD :
-					      batch->hash[i] == c->zero_probe ? PROBE_ZEROS : PROBE_READ;
+		ret_state[c->order.page[i]] = read ? content_probe_state(c, batch->hash[i]) : PROBE_UNREAD;
 		ret_probe[c->order.page[i]] = batch->hash[i];
 		read_count += read;
 	}
@@ -547,6 +549,37 @@ bool content_probe(struct content *c, pid_t pid, const struct page_ref *pages, s
 		any = probe_batch(c, pid, pages + done, n, ret_probe + done, ret_state + done);
 	}
 	return any;
+}
+
+enum probe_state content_probe_state(const struct content *c, uint64_t probe)
+{
+	return probe == c->zero_probe ? PROBE_ZEROS : PROBE_READ;
+}
+
+/* ---- finding and probing in one ---- */
+
+void content_prepare_scan(struct content *c, const struct sysroot *root)
+{
+	struct scan_probe probe = { 0 };
+	struct error err;
+	_Static_assert(sizeof(probe.offset) == sizeof(c->probe_offset), "the same lines");
+
+	if (c->scan || !content_probes_in_place(c))
+		return;
+	memcpy(probe.key, c->key, sizeof(probe.key));
+	memcpy(probe.offset, c->probe_offset, sizeof(probe.offset));
+	scan_open(&c->scan, root, &probe, &err);
+	explicit_bzero(&probe, sizeof(probe));
+}
+
+bool content_scans(const struct content *c)
+{
+	return c->scan && content_probes_in_place(c);
+}
+
+bool content_scan(struct content *c, pid_t pid, uint64_t *address, uint64_t end, const struct scan_batch **ret)
+{
+	return c->scan && !c->forbidden && scan_pages(c->scan, pid, address, end, ret);
 }
 
 /* ---- for tests ---- */

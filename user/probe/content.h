@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "core/fleet/fleet_key.h"
 #include "core/sample.h"
+#include "probe/scan.h"
 
 struct content;
 
@@ -69,6 +70,20 @@ enum probe_state {
  */
 bool content_probe(struct content *content, pid_t pid, const struct page_ref *pages, size_t count,
 		   uint64_t *ret_probe, enum probe_state *ret_state);
+
+/*
+ * Prepare to find and probe pages in one walk (scan.h), which takes about 60 ms.
+ * Not where the direct map is not the reader, nor before Linux 6.17: then there
+ * are other ways, and content_scans() is false.
+ */
+void content_prepare_scan(struct content *content, const struct sysroot *root);
+bool content_scans(const struct content *content);
+
+/* scan_pages() with the probe of content_probe(). False, too, where it can't be done any more. */
+bool content_scan(struct content *content, pid_t pid, uint64_t *address, uint64_t end, const struct scan_batch **ret);
+
+/* What content_probe() says of a page with that probe. */
+enum probe_state content_probe_state(const struct content *content, uint64_t probe);
 
 /* 64 bits that nobody outside can know, for what else must be random in this run. 0, or no randomness was to be had. */
 int content_random(uint64_t *ret, struct error *err);

@@ -75,12 +75,17 @@ struct content_run sketch_order_before(const struct sketch_order *o, enum sketch
 	return (struct content_run){ .end = at, .group = at };
 }
 
+/* In this order slots lie anywhere in the table: they are called up so many before their turn. */
+#define AHEAD 16
+
 bool sketch_order_next(const struct sketch_order *o, struct content_run *run)
 {
 	uint32_t begin = run->end;
 
 	if (begin == o->count)
 		return false;
+	if (begin + AHEAD < o->count)
+		__builtin_prefetch(sketch_order_slot(o, begin + AHEAD));
 	const struct sketch_slot *first = sketch_order_slot(o, begin);
 	if (begin == 0 || !same_group(first, sketch_order_slot(o, begin - 1)))
 		run->group++;
