@@ -167,7 +167,7 @@ rm -rf $config
 rmdir /etc/ksmscope
 apt-get purge -y -o Dpkg::Use-Pty=0 'ksmscope*' >/services/purge 2>&1
 equal "purged" 0 $?
-equal "nobody of ours runs" "" "$(pgrep -l '^ksm-(exp|http|pol|gua)')"
+equal "nobody of ours runs" "" "$(ps -e -o comm= | grep -E '^ksm-(exp|http|pol|gua)')"
 equal "purging leaves nothing" "" "$(comm -13 /services/before <(files))"
 equal "the knobs are as they were found" "" "$(diff /services/found <(knobs))"
 echo "the end"
