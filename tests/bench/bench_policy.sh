@@ -18,6 +18,9 @@
 # allow it to opt them in and put them into one trust domain (they bear qemu's name, by which ksmtuned counts them, and
 # guests are in a domain of their own each). Where merging never pays, ksm-policyd gets processes that opted in, too.
 #
+# Time begins when the memory is there and memory gets short: then everybody who drives is started. ksmtuned looks for the
+# first time after its interval, a minute; where it has been running already that is half a minute on the average.
+#
 # "everything" is ksmtuned's highest rate (1250 pages every 10 ms) from the beginning and all the time: what the engine
 # saves when nobody counts the cost.
 #
@@ -65,7 +68,6 @@ engine() {
 # drive DRIVER SHORT: set the engine up, or start who does: $driver_pid
 drive() {
 	driver_pid=
-	set_ksm run 0
 	case $1 in
 	defaults) engine 100 20 ;;
 	everything) engine 1250 10 ;;
@@ -107,6 +109,8 @@ stop_driving() {
 	driver_pid=
 }
 
+is_loaded() { grep -q '^ready' "$here/load.err" || is_over "$load_pid"; }
+
 # what a start costs is between the turns
 take_turns() {
 	while sleep 5 && kill -0 "$load_pid" 2>/dev/null; do
@@ -126,11 +130,18 @@ cell() {
 	*/off | */in-turns | pl*/ksm-policyd | pr*/ksm-policyd) ;;
 	*) options+=(-m) ;;
 	esac
-	[ "$driver" = in-turns ] || drive "$driver" "$short"
-	echo "$driver_pid" >"$here/driver"
-	(exec -a 'qemu-system-x86_64 -enable-kvm' "$load" "${options[@]}" "$@" "$seconds") >"$here/load.json" 9>&- &
+	set_ksm run 0
+	echo >"$here/driver"
+	: >"$here/load.err"
+	(exec -a 'qemu-system-x86_64 -enable-kvm' "$load" "${options[@]}" "$@" "$seconds") >"$here/load.json" 2>"$here/load.err" 9>&- &
 	load_pid=$!
-	[ "$driver" = in-turns ] && take_turns "$short"
+	wait_for 60 is_loaded
+	if [ "$driver" = in-turns ]; then
+		take_turns "$short"
+	else
+		drive "$driver" "$short"
+		echo "$driver_pid" >"$here/driver"
+	fi
 	wait "$load_pid"
 	load_pid=
 	stop_driving "$driver"

@@ -14,6 +14,8 @@
  * ksm_stat), the engine's passes and COW breaks, and CPU time of ksmd and of
  * who drives it. How much can be saved at most is known: it is made so.
  *
+ * "ready" on standard error when the memory is there and the time begins.
+ *
  *	policy_load [-m] [-k KSMD] [-d FILE] PROCESSES EQUAL COLD HOT VOLATILE SECONDS
  *
  *	EQUAL … VOLATILE	MiB of each kind per process
@@ -276,9 +278,10 @@ static void print_series(const struct watching *w)
 	for (int i = 0; i < w->points_count; i++) {
 		const struct point *p = &w->points[i], *first = &w->first;
 		printf("%s{\"at\":%.1f,\"saved_mib\":%.1f,\"ksmd_seconds\":%.3f,\"own_seconds\":%.2f,\"passes\":%llu,"
-		       "\"cow_breaks\":%llu,\"runs\":%d,\"driven\":%d,\"requests\":%llu,\"load_seconds\":%.4f}", i ? "," : "", p->seconds - first->seconds, p->saved_bytes / MIB,
-		       p->ksmd - first->ksmd, p->driver, (unsigned long long)(p->passes - first->passes),
-		       (unsigned long long)(p->cow - first->cow), p->runs, p->driven, (unsigned long long)p->requests, p->load);
+		       "\"cow_breaks\":%llu,\"runs\":%d,\"driven\":%d,\"requests\":%llu,\"load_seconds\":%.4f}", i ? "," : "",
+		       p->seconds - first->seconds, p->saved_bytes / MIB, p->ksmd - first->ksmd, p->driver,
+		       (unsigned long long)(p->passes - first->passes), (unsigned long long)(p->cow - first->cow), p->runs,
+		       p->driven, (unsigned long long)p->requests, p->load);
 	}
 	printf("]}\n");
 }
@@ -336,6 +339,7 @@ int main(int argc, char **argv)
 		usleep(50000);
 	if (board->ready < w.count)
 		return 77;
+	fprintf(stderr, "ready\n");
 	double most = (double)(k.equal + k.hot / HOT_ALIKE) * (w.count - 1);
 	double reached = watch(&w, atof(word[5]), 0.8 * most);
 	uint64_t huge_kib = sum_of(w.pids, w.count, "smaps_rollup", "AnonHugePages:");

@@ -5,36 +5,7 @@
 # nothing is left of it. Memory is short by configuration: min_free is more than the machine has.
 . "$(dirname "$0")/../lib.sh"
 live_begin
-[ "$(get_ksm run)" != 1 ] || skip_rest "the engine of this machine is at work"
-# the kernel's advisor, where it is on, is another test's
-grep -qs '\[scan-time\]' "$ksm/advisor_mode" && skip_rest "the kernel's advisor is on"
-
-state=$work/state
-policyd() { "$build/ksm-policyd" --state-dir "$state" -c "$work/p.conf" --domains "$work/none.conf" "$@" 9>&-; }
-: >"$work/none.conf"
-
-# configure LINE…: on top of what makes memory short and the tests quick
-configure() {
-	printf '%s\n' '[policy]' 'interval = 0.2s' 'cross_domains = yes' 'hang = 2s' '[pressure]' 'min_free = 500G' \
-		'worse_hold = 0' '[engine]' 'hold = 0.2s' '[state low]' 'engine_cpu = 20%' '[allow made]' \
-		"executable = $work/made_memory" 'inject = yes' "$@" >"$work/p.conf"
-}
-
-# launch ARGUMENT…: the daemon in the background as $daemon, ready when it returns
-launch_policyd() {
-	"$build/ksm-policyd" --state-dir "$state" -c "$work/p.conf" --domains "$work/none.conf" "$@" \
-		>"$work/out" 2>"$work/log" 9>&- </dev/null &
-	daemon=$!
-	started+=("$daemon")
-	wait_for 20 is_ready_or_gone
-}
-is_ready_or_gone() { grep -qE 'acting;|dry run:' "$work/log" || is_over "$daemon"; }
-says() { grep -q -- "$1" "$work/log"; }
-stopped() { kill -TERM "$daemon" 2>/dev/null; wait "$daemon"; status=$?; }
-same_settings() { [ -z "$(diff "$work/settings" <(settings))" ]; }
-unchanged() { wait_for 10 same_settings; equal "$1: the settings are as before" "" "$(diff "$work/settings" <(settings))"; }
-runs() { [ "$(get_ksm run)" = 1 ]; }
-ranges_of() { grep -c ' mg' "/proc/$1/smaps"; }
+. "$top/tests/policyd.sh"
 
 # ---- refusals ----
 
@@ -83,8 +54,7 @@ holds "decisions as JSON lines" 'length > 0 and all(.[]; has("memory") and has("
 before_saved=$(saved_pages)
 launch_policyd --apply
 wait_for 20 runs || not_ok "the engine is started" "$(tail -n 5 "$work/log")"
-is_opted_in() { [ "$(ranges_of "$first")" -gt 0 ] && [ "$(ranges_of "$second")" -gt 0 ]; }
-wait_for 20 is_opted_in || not_ok "ranges are opted in" "$(tail -n 5 "$work/log")"
+wait_for 20 are_opted_in "$first" "$second" || not_ok "ranges are opted in" "$(tail -n 5 "$work/log")"
 saves() { [ "$(saved_pages)" -ge "$((before_saved + 8900))" ]; }
 
 wait_for 40 saves && ok "it merges" || not_ok "it merges" "$(saved_pages) pages saved; $(tail -n 3 "$work/log")"

@@ -26,6 +26,7 @@ struct made {
 	int64_t anon, huge;		/* of the one process that KSM looks at; anon 0: there is none */
 	double undone;			/* merges of it that khugepaged undid */
 	int64_t cow_cost_ns;		/* calibrated; 0: not */
+	int64_t potential;		/* measured, in the process */
 	int64_t duplicates;		/* pages that merge in the second scan */
 	double scanned, ksmd_ns, cow;
 	int64_t scan_pages;		/* of the scan under way */
@@ -79,6 +80,7 @@ static void add_process(const struct made *m, struct top_sample *s)
 	task_set(t, TASK_HUGE_BYTES, value_of(m->huge));
 	task_set(t, TASK_MERGEABLE, value_of(1));
 	task_set(t, TASK_MERGED_PAGES, value_of(m->knob[KNOB_PAGES_SHARING]));
+	task_set(t, TASK_POTENTIAL_BYTES, m->potential ? value_of(m->potential) : (struct value){ .known = ABSENT });
 	task_set(t, TASK_MERGES_UNDONE, value_of((int64_t)m->undone));
 }
 
@@ -282,6 +284,23 @@ static void test_sweeps_then_watches(void **state)
 	assert_int_equal(d.memory.pace.pace, PACE_SWEEP);
 	steps(&d, 60);
 	assert_int_equal(d.machine.knob[KNOB_PAGES_SHARING], d.machine.duplicates);
+	end(&d);
+}
+
+/* pages_to_scan was changed a moment ago and must be left alone: it slows down at once all the same. */
+static void test_slows_down_at_once(void **state)
+{
+	(void)state;
+	struct driving d;
+	begin(&d, "[pressure]\nmin_free = 24G\n[engine]\nhold = 10min\n");
+	d.machine.potential = GIB / 3;		/* it is known to pay: no need to go slowly */
+	for (int i = 0; i < 60 && d.memory.pace.pace != PACE_WATCH; i++)
+		step(&d, 2);
+	assert_int_equal(d.memory.pace.pace, PACE_WATCH);
+	assert_true(d.time_ns - d.changed_ns[KNOB_PAGES_TO_SCAN] < d.config.hold_ns);
+	double cpu = d.machine.ksmd_ns;
+	steps(&d, 100);
+	assert_in_range((d.machine.ksmd_ns - cpu) / 200e9 * 1e6, 100, 3000);	/* millionths; 0.2 % is meant */
 	end(&d);
 }
 
@@ -916,6 +935,7 @@ int main(void)
 		cmocka_unit_test(test_min_free),
 		cmocka_unit_test(test_states_have_hysteresis),
 		cmocka_unit_test(test_sweeps_then_watches),
+		cmocka_unit_test(test_slows_down_at_once),
 		cmocka_unit_test(test_stops_where_it_never_pays),
 		cmocka_unit_test(test_stops_when_cow_breaks_cost_more),
 		cmocka_unit_test(test_cow_breaks_cost_what_was_calibrated),

@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 #include "gather/top.h"
-#include "policy/configure.h"
-#include "policy/hands.h"
-#include "policy/log.h"
+#include "policy/decide.h"
 #include "policy/looker.h"
 #include "policy/replay.h"
 #include "policy/socket.h"
@@ -29,15 +27,8 @@ struct daemon {
 	struct instance instance;
 	struct http_server *http;	/* NULL: no metrics are served */
 	struct top_source *source;
-	struct top_sample samples[2];
-	unsigned int now;		/* which of them is the later one */
-	struct top_model model;
-	struct top_track track;
-	struct policy_facts facts;
-	struct policy_memory memory;
+	struct deciding deciding;
 	struct looker looker;
-	struct hands hands;
-	struct policy_log log;
 	struct policy_status status;	/* its counters */
 	bool ready;
 	bool soon;			/* memory was opted in: the engine is to follow at once */
@@ -63,14 +54,14 @@ static void fill_status(const struct daemon *d, struct policy_status *ret)
 	*ret = d->status;
 	ret->time_ns = now_ns(CLOCK_REALTIME);
 	ret->pid = getpid();
-	ret->apply = hands_act(&d->hands);
+	ret->apply = hands_act(&d->deciding.hands);
 	ret->config = config_of(d);
-	ret->memory = &d->memory;
-	ret->facts = &d->facts;
+	ret->memory = &d->deciding.memory;
+	ret->facts = &d->deciding.facts;
 	ret->own_cpu_ns = host_own_cpu_ns();
 	ret->own_rss_bytes = host_own_rss();
-	ret->changes_made = d->hands.made;
-	ret->changes_refused = d->hands.refused;
+	ret->changes_made = d->deciding.hands.made;
+	ret->changes_refused = d->deciding.hands.refused;
 }
 
 static void answer(void *context, const char *request, struct text *ret)
@@ -84,9 +75,9 @@ static void answer(void *context, const char *request, struct text *ret)
 	else if (!strcmp(request, "status json"))
 		policy_status_json(ret, &status);
 	else if (!strcmp(request, "explain text"))
-		policy_log_explain(&d->log, false, ret);
+		policy_log_explain(&d->deciding.log, false, ret);
 	else if (!strcmp(request, "explain json"))
-		policy_log_explain(&d->log, true, ret);
+		policy_log_explain(&d->deciding.log, true, ret);
 	else
 		text_puts(ret, "not understood\n");
 }
@@ -129,18 +120,10 @@ static bool asks_for_executables(const struct configuration *c)
 
 static int observe(struct daemon *d, struct error *err)
 {
-	struct top_sample *sample = &d->samples[!d->now];
 	bool asks = asks_for_executables(&d->configuration);
-	int rc = top_source_take(d->source, sample, err);
+	int rc = top_source_take(d->source, deciding_next(&d->deciding), err);
 
-	if (rc)
-		return rc;
-	const struct top_sample *before = d->memory.steps ? &d->samples[d->now] : NULL;
-	d->now = !d->now;
-	if (top_model_build(&d->model, before, sample, &d->track) ||
-	    policy_facts_take(&d->facts, &d->model, config_of(d), &d->configuration.domains, asks ? executable_of : NULL, d))
-		return fail(err, EXIT_FAILED, "out of memory looking at the machine");
-	return 0;
+	return rc ? rc : deciding_observe(&d->deciding, &d->configuration, asks ? executable_of : NULL, d, err);
 }
 
 /* A look that came back, or NULL. */
@@ -150,8 +133,9 @@ static const struct policy_look *take_look(struct daemon *d, struct policy_look 
 
 	if (state == ERRAND_FAILED) {
 		d->status.looks_failed++;
-		d->memory.next_look_ns = d->memory.now_ns + config_of(d)->rest_ns;
-		policy_log_line(&d->log, POLICY_WARNING, "contents could not be looked at: nobody is opted in; ksm-advise says why");
+		d->deciding.memory.next_look_ns = d->deciding.memory.now_ns + config_of(d)->rest_ns;
+		policy_log_line(&d->deciding.log, POLICY_WARNING,
+				"contents could not be looked at: nobody is opted in; ksm-advise says why");
 	}
 	if (state != ERRAND_DONE)
 		return NULL;
@@ -160,41 +144,23 @@ static const struct policy_look *take_look(struct daemon *d, struct policy_look 
 	return look;
 }
 
-static bool has_opt_ins(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->changes[i].kind == CHANGE_MADVISE || plan->changes[i].kind == CHANGE_PRCTL)
-			return true;
-	return false;
-}
-
 static int decide(struct daemon *d, const struct policy_look *look, struct error *err)
 {
-	struct policy_decision decision;
-	struct policy_done *done = NULL;
+	struct decided decided = { 0 };
+	int rc = deciding_decide(&d->deciding, config_of(d), now_ns(CLOCK_REALTIME), look, &decided, err);
 
-	hands_pretend(&d->hands, &d->facts);
-	if (policy_step(config_of(d), &d->memory, &d->facts, look, &decision))
-		return fail(err, EXIT_FAILED, "out of memory deciding");
-	int rc = hands_carry_out(&d->hands, config_of(d), &d->memory, &decision.plan, &done, err);
-	const struct policy_report report = { .time_ns = now_ns(CLOCK_REALTIME), .config = config_of(d),
-					      .memory = &d->memory, .facts = &d->facts, .decision = &decision,
-					      .done = done };
-	if (done)
-		policy_log_decision(&d->log, &report);
-	d->soon = has_opt_ins(&decision.plan);
-	if (!rc && decision.want_look && !looker_begin(&d->looker, config_of(d), &d->facts))
-		policy_log_line(&d->log, POLICY_WARNING, "no child can be had to look at contents");
-	free(done);
-	policy_decision_free(&decision);
+	d->soon = decided.opts_in;
+	if (!rc && decided.want_look && !looker_begin(&d->looker, config_of(d), &d->deciding.facts))
+		policy_log_line(&d->deciding.log, POLICY_WARNING, "no child can be had to look at contents");
 	return rc;
 }
 
 static int refuse_rival(const struct daemon *d, struct error *err)
 {
-	if (!hands_act(&d->hands) || !*d->facts.rival || d->ready)
+	if (!hands_act(&d->deciding.hands) || !*d->deciding.facts.rival || d->ready)
 		return 0;
-	return fail(err, EXIT_FAILED, "%s drives the engine: two that do would fight; stop and disable it first", d->facts.rival);
+	return fail(err, EXIT_FAILED, "%s drives the engine: two that do would fight; stop and disable it first",
+		    d->deciding.facts.rival);
 }
 
 static void tell_manager(struct daemon *d)
@@ -202,11 +168,11 @@ static void tell_manager(struct daemon *d)
 	char text[256];
 
 	if (!d->ready)
-		policy_log_line(&d->log, POLICY_NOTICE, "%s; memory %s: %s", hands_act(&d->hands) ? "acting"
-				: "dry run: nothing is written", pressure_names[d->memory.pressure.state],
-				d->memory.pressure.reason);
+		policy_log_line(&d->deciding.log, POLICY_NOTICE, "%s; memory %s: %s", hands_act(&d->deciding.hands) ? "acting"
+				: "dry run: nothing is written", pressure_names[d->deciding.memory.pressure.state],
+				d->deciding.memory.pressure.reason);
 	snprintf(text, sizeof(text), "%sWATCHDOG=1\nSTATUS=memory %s, engine %s", d->ready ? "" : "READY=1\n",
-		 pressure_names[d->memory.pressure.state], pace_names[d->memory.pace.pace]);
+		 pressure_names[d->deciding.memory.pressure.state], pace_names[d->deciding.memory.pace.pace]);
 	notify_send(text);
 	d->ready = true;
 }
@@ -238,7 +204,7 @@ static int reload(struct daemon *d, struct error *err)
 	notify_send("RELOADING=1");
 	if (configuration_read(&fresh, d->settings, &refused)) {
 		d->status.reloads_refused++;
-		policy_log_line(&d->log, POLICY_ERROR, "the configuration stays as it was: %s", refused.text);
+		policy_log_line(&d->deciding.log, POLICY_ERROR, "the configuration stays as it was: %s", refused.text);
 		notify_send("READY=1");
 		return 0;
 	}
@@ -246,9 +212,9 @@ static int reload(struct daemon *d, struct error *err)
 	configuration_free(&d->configuration);
 	d->configuration = fresh;
 	d->status.reloads++;
-	policy_log_line(&d->log, POLICY_NOTICE, "read the configuration anew");
+	policy_log_line(&d->deciding.log, POLICY_NOTICE, "read the configuration anew");
 	/* what another way of driving has written must not stand in the way of this one */
-	int rc = anew ? hands_begin_anew(&d->hands, config_of(d), &d->memory, &d->log, err) : 0;
+	int rc = anew ? hands_begin_anew(&d->deciding.hands, config_of(d), &d->deciding.memory, &d->deciding.log, err) : 0;
 	notify_send("READY=1");
 	return rc;
 }
@@ -279,7 +245,7 @@ static void wait_until(struct daemon *d, int64_t when)
 /* Often enough for a watchdog; half as often where nothing is to be done but to notice that this changes. */
 static int64_t interval_of(const struct daemon *d)
 {
-	bool calm = d->memory.pressure.state == PRESSURE_HIGH || d->memory.pace.pace == PACE_REST;
+	bool calm = d->deciding.memory.pressure.state == PRESSURE_HIGH || d->deciding.memory.pace.pace == PACE_REST;
 	int64_t interval = config_of(d)->interval_ns * (calm ? 2 : 1), watchdog = (int64_t)notify_watchdog_us() * 1000 / 3;
 	return watchdog && watchdog < interval ? watchdog : interval;
 }
@@ -324,7 +290,7 @@ static int open_all(struct daemon *d, struct error *err)
 		rc = http_start(&d->http, &d->settings->http, "127.0.0.1:9935", err);
 	/* the guardian is forked before BPF programs are loaded: it needs none of them */
 	if (!rc)
-		rc = hands_open(&d->hands, &d->root, d->settings->state_dir, config_of(d), &d->log, err);
+		rc = hands_open(&d->deciding.hands, &d->root, d->settings->state_dir, config_of(d), &d->deciding.log, err);
 	if (!rc)
 		rc = top_source_open(&d->source, &d->root, &options, err);
 	d->looker.root = &d->root;
@@ -336,17 +302,12 @@ static int close_all(struct daemon *d, struct error *err)
 {
 	notify_send("STOPPING=1");
 	looker_end(&d->looker);
-	int rc = hands_close(&d->hands, config_of(d)->keep_opt_ins, &d->log, err);
+	int rc = hands_close(&d->deciding.hands, config_of(d)->keep_opt_ins, &d->deciding.log, err);
 	top_source_close(d->source);
 	http_stop(d->http);
 	instance_close(&d->instance);
 	sysroot_close(&d->root);
-	for (int i = 0; i < 2; i++)
-		top_sample_free(&d->samples[i]);
-	top_model_free(&d->model);
-	policy_facts_free(&d->facts);
-	policy_memory_free(&d->memory);
-	policy_log_close(&d->log);
+	deciding_free(&d->deciding);
 	return rc;
 }
 
@@ -360,7 +321,7 @@ static int run(const struct policy_settings *settings, const struct policy_signa
 		return fail(err, EXIT_FAILED, "out of memory");
 	*d = (struct daemon){ .settings = settings, .signals = signals, .configuration = *configuration,
 			      .root.dir = -1, .instance = { .lock = -1, .socket = -1 } };
-	policy_log_open(&d->log, settings->format == POLICY_JSON);
+	policy_log_open(&d->deciding.log, settings->format == POLICY_JSON);
 	int rc = open_all(d, err);
 	if (!rc)
 		rc = loop(d, err);

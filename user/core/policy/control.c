@@ -11,6 +11,7 @@
 /* A pace that is off by less is left as it is. */
 #define NEAR 0.25
 #define OVER 1.1
+#define LONGEST_SLEEP_MS 60000
 
 /* ---- somebody else's ---- */
 
@@ -61,13 +62,17 @@ struct controlling {
 	int rc;
 };
 
-static bool may_change(const struct controlling *c, enum knob k, int64_t to)
+static bool is_held(const struct controlling *c, enum knob k)
 {
 	const struct knob_memory *own = &c->memory->knob[k];
+	return own->changed && c->memory->now_ns - own->changed_ns < c->config->hold_ns;
+}
+
+static bool may_change(const struct controlling *c, enum knob k, int64_t to)
+{
 	struct value now = c->facts->knob[k];
 
-	return is_known(now) && now.number != to && to >= knobs[k].low && to <= knobs[k].high &&
-	       !(own->changed && c->memory->now_ns - own->changed_ns < c->config->hold_ns);
+	return is_known(now) && now.number != to && to >= knobs[k].low && to <= knobs[k].high && !is_held(c, k);
 }
 
 static void set(struct controlling *c, enum knob k, int64_t to, const char *reason)
@@ -101,20 +106,29 @@ static bool would_raise(const struct controlling *c, double now, double wanted)
 	return running && wanted > now && m->pace.ksmd_share > c->decision->pace.budget * OVER;
 }
 
+/* Batches as large as they are, but rarer. A change of the pause wakes ksmd up, so that a long one is no promise. */
+static void slow_down(struct controlling *c, double pages, double wanted, const char *reason)
+{
+	double sleep = wanted > 0 ? pages / wanted : LONGEST_SLEEP_MS;
+	set(c, KNOB_SLEEP_MILLISECS, sleep < LONGEST_SLEEP_MS ? (int64_t)sleep : LONGEST_SLEEP_MS, reason);
+}
+
 static void set_pace(struct controlling *c, const char *reason)
 {
 	const struct pace_now *pace = &c->decision->pace;
-	double now = rate_of((double)value_or(c->facts->knob[KNOB_PAGES_TO_SCAN], 0),
-			     (double)value_or(c->facts->knob[KNOB_SLEEP_MILLISECS], 0));
+	double pages = (double)value_or(c->facts->knob[KNOB_PAGES_TO_SCAN], 0);
+	double now = rate_of(pages, (double)value_or(c->facts->knob[KNOB_SLEEP_MILLISECS], 0));
 	double wanted = rate_of((double)pace->pages_to_scan, (double)pace->sleep_millisecs);
 	bool near = now > wanted * (1 - NEAR) && now < wanted * (1 + NEAR);
 
 	if (near || would_raise(c, now, wanted))
 		return;
-	/* both or none: one without the other is a pace that nobody wanted */
-	if (c->memory->knob[KNOB_PAGES_TO_SCAN].changed &&
-	    c->memory->now_ns - c->memory->knob[KNOB_PAGES_TO_SCAN].changed_ns < c->config->hold_ns)
+	/* both or none: one without the other is a pace that nobody wanted. But to calm down one is enough. */
+	if (is_held(c, KNOB_PAGES_TO_SCAN)) {
+		if (wanted < now && pace->pace == PACE_WATCH)
+			slow_down(c, pages, wanted, reason);
 		return;
+	}
 	set(c, KNOB_SLEEP_MILLISECS, pace->sleep_millisecs, reason);
 	set(c, KNOB_PAGES_TO_SCAN, pace->pages_to_scan, reason);
 }

@@ -139,8 +139,9 @@ static int release(struct policy_decision *d, struct policy_memory *m, struct ow
 						.start = start, .end = end }, "%s", why);
 }
 
-/* Both come in bursts (khugepaged sleeps between its scans, breaks are seen part of the time): the mean over patience. */
-static void smooth(const struct policy_config *c, const struct policy_task *t, struct own_process *own, int64_t passed_ns)
+/* Both come in bursts (khugepaged sleeps between scans, breaks are seen part of the time): the mean over patience. */
+static void smooth(const struct policy_config *c, const struct policy_task *t, struct own_process *own,
+		   int64_t passed_ns)
 {
 	double weight = (double)passed_ns / (double)c->patience_ns;
 

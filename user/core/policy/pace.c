@@ -137,7 +137,8 @@ static void rest(struct pace_memory *m, const struct policy_config *c, int64_t n
 
 /*
  * Two scans of everything: the first of three ends may belong to a scan that
- * was under way, unless so many pages were looked at that it can't.
+ * was under way, unless so many pages were looked at that nearly all of it was
+ * still to come. (Not all: the last of them may have been mapped meanwhile.)
  */
 static bool scanned_twice(const struct pace_memory *m, const struct policy_facts *f)
 {
@@ -146,7 +147,7 @@ static bool scanned_twice(const struct pace_memory *m, const struct policy_facts
 	int64_t tracked = value_or(f->knob[KNOB_PAGES_SHARED], 0) + value_or(f->knob[KNOB_PAGES_SHARING], 0) +
 			  value_or(f->knob[KNOB_PAGES_UNSHARED], 0) + value_or(f->knob[KNOB_PAGES_VOLATILE], 0);
 
-	return ends >= 3 || (ends >= 2 && m->scanned_at_start >= 0 && tracked > 0 && looked >= 2 * tracked);
+	return ends >= 3 || (ends >= 2 && m->scanned_at_start >= 0 && tracked > 0 && looked >= 2 * tracked / 20 * 19);
 }
 
 static void judge_sweep(struct pace_memory *m, const struct policy_config *c, const struct policy_facts *f, int64_t now_ns)
@@ -317,7 +318,7 @@ static void settings(struct pace_now *ret, const struct pace_memory *m, const st
 	double nap_ns = (double)ret->sleep_millisecs * 1e6, pages = busy * nap_ns / page_ns;
 	double most = (double)c->rate_bytes / (double)(f->page_bytes ? f->page_bytes : 1) * nap_ns / SECOND_NS;
 	/* where nobody knows that it pays, a scan must not be over before we can look at what it brought, and stop */
-	double least_ns = (double)(2 * c->interval_ns > c->hold_ns / 2 ? 2 * c->interval_ns : c->hold_ns / 2);
+	double least_ns = (double)(4 * c->interval_ns > c->hold_ns / 2 ? 4 * c->interval_ns : c->hold_ns / 2);
 	if (pages > most)
 		pages = most;
 	if (!m->proven && pages > memory * nap_ns / least_ns)
