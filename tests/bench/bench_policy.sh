@@ -41,9 +41,9 @@ length=${LENGTH:-100}
 driver_pid='' load_pid=''
 
 # WORKLOAD|PROCESSES EQUAL COLD HOT VOLATILE|MEMORY IS SHORT|DRIVER=SECONDS…
-rounds='plenty|6 64 128 48 8|0|off=20 defaults=20 advisor=20 ksmtuned=20 everything=20 ksm-policyd=20 in-turns=110
-pressure|6 64 128 48 8|1|off=30 defaults=60 advisor=100 ksmtuned=120 everything=60 ksm-policyd=60
-never pays|4 0 0 0 48|1|off=20 defaults=30 advisor=30 ksmtuned=75 everything=30 ksm-policyd=60'
+rounds='plenty|6 64 128 48 8|0|off=12 defaults=12 advisor=12 ksmtuned=12 everything=12 ksm-policyd=20 in-turns=88
+pressure|6 64 128 48 8|1|off=30 defaults=60 advisor=90 ksmtuned=120 everything=60 ksm-policyd=60
+never pays|4 0 0 0 48|1|off=15 defaults=20 advisor=20 ksmtuned=75 everything=20 ksm-policyd=50'
 
 find_ksmtuned() {
 	ksmtuned=${KSMTUNED:-$(command -v ksmtuned)}

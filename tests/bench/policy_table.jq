@@ -35,7 +35,7 @@ def table: (["workload", "driver", "seconds", "saved MiB", "of", "80 % after s",
 		(.ksmd | round_to(100)), (.own | round_to(100)), .huge, .cow, (.speed | round_to(10)), .p99] | row);
 
 def over_time: (["saved MiB after", "15 s", "30 s", "60 s", "90 s", "110 s"] | row), (["---"] + [range(5) | "---:"] | row),
-	(.[] | select(.most > 0 and .driver != "off") | [.workload + ", " + .driver] + .over_time | row);
+	(.[] | select(.workload == "pressure" and .driver != "off") | [.workload + ", " + .driver] + .over_time | row);
 
 def find($w; $d): [.[] | select(.workload == $w and .driver == $d)] | first;
 

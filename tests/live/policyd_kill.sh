@@ -38,7 +38,7 @@ end_at() {
 
 RANDOM=7
 for i in $(seq 80); do
-	end_at $((RANDOM % 250)) $((i % 2))
+	end_at $((RANDOM % 400)) $((i % 2))
 done
 # later, ranges are opted in too
 for i in $(seq 20); do

@@ -160,7 +160,8 @@ static void judge_sweep(struct pace_memory *m, const struct policy_config *c, co
 	m->saved_at_scan = saved;
 	if (!scanned_twice(m, f))
 		return;
-	bool done = last * 100 <= won || won <= 0 || m->last_scans - m->first_scans >= MOST_SCANS;
+	/* a few pages of libraries that merge are no reason for a third scan */
+	bool done = saved_bytes < (int64_t)c->gain_bytes || last * 100 <= won || won <= 0 || m->last_scans - m->first_scans >= MOST_SCANS;
 	if (!done)
 		return;
 	end_sweep(m, f);
