@@ -60,6 +60,11 @@ static void test_bytes_and_ratios(void **state)
 	assert_true(parse_ratio("1%", &r) && r == 0.01);
 	assert_true(parse_ratio("0.5", &r) && r == 0.5);
 	assert_true(parse_ratio("100%", &r) && r == 1);
+	assert_true(parse_ratio("1/16", &r) && r == 1.0 / 16);
+	assert_false(parse_ratio("1/0", &r));
+	assert_false(parse_ratio("17/16", &r));
+	assert_false(parse_ratio("1/", &r));
+	assert_false(parse_ratio("1/16%", &r));
 	assert_false(parse_ratio("101%", &r));
 	assert_false(parse_ratio("nan", &r));
 	assert_false(parse_ratio("1.%", &r));

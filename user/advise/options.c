@@ -139,7 +139,7 @@ static const struct option_row rows[] = {
 	{ "all", 'a', NULL, "every process", .flag = TO(all) },
 	{ .name = "How to look" },
 	{ "exact", 'e', NULL, "look at every page (default below 4G of memory, and with --apply)", .flag = TO(exact) },
-	{ "sample", 0, "SHARE", "keep this share of the contents and estimate (default from 4G on: 1/16, 0.0625)",
+	{ "sample", 0, "SHARE", "keep this share of the contents and estimate (default from 4G on: 1/16)",
 	  .ratio = TO(theta), .given = TO(has_theta) },
 	{ "memory", 0, "SIZE", "for the table of the sample (default 16M); the share is halved when it is full",
 	  .bytes = TO(memory_bytes), .given = TO(has_memory) },

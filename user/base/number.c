@@ -122,12 +122,16 @@ bool parse_bytes(const char *text, uint64_t *ret)
 bool parse_ratio(const char *text, double *ret)
 {
 	const char *end;
-	double value;
+	double value, parts;
 	if (!leading_decimal(text, &value, &end))
 		return false;
 	if (*end == '%') {
 		value /= 100;
 		end++;
+	} else if (*end == '/') {
+		if (!leading_decimal(end + 1, &parts, &end) || parts <= 0)
+			return false;
+		value /= parts;
 	}
 	if (!at_end(end) || value > 1)
 		return false;

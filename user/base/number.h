@@ -20,7 +20,7 @@ bool parse_decimal(const char *text, double *ret);
 /* Bytes with an optional binary unit: "4096", "16K", "16KiB", "1.5G", "2TiB". */
 bool parse_bytes(const char *text, uint64_t *ret);
 
-/* A share as "1%", "0.5%" or a bare ratio "0.01"; ret is the ratio, 0 … 1. */
+/* A share as "1%", "0.5%", a bare ratio "0.01" or a fraction "1/16"; ret is the ratio, 0 … 1. */
 bool parse_ratio(const char *text, double *ret);
 
 #endif
