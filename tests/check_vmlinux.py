@@ -5,8 +5,9 @@ Does vmlinux/vmlinux.h say of the running kernel what its own type information
 (BTF) says? For each record of the header: the kernel has it, with each field
 that the header names, of the same kind: a pointer for a pointer, a number of
 the same size, the same record. Where fields lie means nothing, since accesses
-are relocated. For each enumerator: the kernel's value, unless it is one that
-is relocated too. Types with ___ in their name are alternatives of which one
+are relocated. For each enumerator: the kernel's value, unless the header says
+of it that it is relocated too; where it says "may be absent", a kernel without
+it will do. Types with ___ in their name are alternatives of which one
 kernel has one, and are left to the programs.
 
 The build needs none of this: it is a check of the running kernel alone. What
@@ -182,20 +183,22 @@ def check_record(kernel, header, key, fields):
     return wrong
 
 
-def check_enumerators(kernel, header, relocated):
+def check_enumerators(kernel, header, remarks):
     wrong = []
     for name, value in header.enumerators.items():
-        there = kernel.enumerators.get(name)
+        there, remark = kernel.enumerators.get(name), remarks.get(name, "")
         if there is None:
-            wrong.append("this kernel has no %s" % name)
-        elif there[1] != value and name not in relocated:
+            if "may be absent" not in remark:
+                wrong.append("this kernel has no %s" % name)
+        elif there[1] != value and "relocated" not in remark:
             wrong.append("%s is %d in the header, %d in this kernel" % (name, value, there[1]))
     return wrong
 
 
-def relocated_enumerators(path):
+def remarks_of(path):
+    """What the header says beside its enumerators."""
     with open(path, encoding="ascii") as header:
-        return set(re.findall(r"(\w+)(?: = \w+)?,\s*/\* relocated \*/", header.read()))
+        return dict(re.findall(r"(\w+)(?: = \w+)?,\s*/\* (.*) \*/", header.read()))
 
 
 def main():
@@ -207,7 +210,7 @@ def main():
     for key, fields in header.records.items():
         if "___" not in key[1] and fields:
             results.say("%s %s" % (key[0].lower(), key[1]), check_record(kernel, header, key, fields))
-    results.say("enumerators", check_enumerators(kernel, header, relocated_enumerators(HEADER)))
+    results.say("enumerators", check_enumerators(kernel, header, remarks_of(HEADER)))
     return 1 if results.failed else 0
 
 

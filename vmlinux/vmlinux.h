@@ -159,10 +159,9 @@ struct page {
 	atomic_t _mapcount;
 };
 
-/* The values are relocated. */
 enum pageflags {
-	PG_head = 1,
-	PG_hwpoison = 2,
+	PG_head = 1,		/* relocated */
+	PG_hwpoison = 2,	/* relocated, may be absent */
 };
 
 struct folio {
