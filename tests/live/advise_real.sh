@@ -45,12 +45,13 @@ clean_ups+=("exec 7>&-")
 real_sqlite() { exec sqlite3 -cmd "pragma cache_size=-20000;" :memory: <"$work/sql"; }
 if command -v sqlite3 >/dev/null; then
 	real_sqlite >"$work/real.out" 2>"$work/real.err" 9>&- &
-	started+=($!)
+	sqlite_pid=$!
+	started+=("$sqlite_pid")
 	exec 7>"$work/sql"
 	printf 'create table t(a integer primary key, b text);\n%s\ncreate index i on t(b);\nselect "ready";\n' "$rows" >&7
-	wait_for 60 said_ready $!
-	stop_process $! && agrees "sqlite" "$!"
-	pids=$pids,$!
+	wait_for 60 said_ready "$sqlite_pid"
+	stop_process "$sqlite_pid" && agrees "sqlite" "$sqlite_pid"
+	pids=$pids,$sqlite_pid
 else
 	skip "sqlite" "sqlite3 is not installed"
 fi
