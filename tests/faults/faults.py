@@ -107,7 +107,9 @@ def calls_of(scenario, everything):
     trace, calls = Trace().read(log), {}
     os.unlink(log)
     for (call, _), numbers in trace.sites.items():
-        if ERRORS.get(call, ["EIO"]):
+        # a fault is counted in each process by itself: a child's first call is the loader's first as well
+        numbers = [number for number in numbers if number > trace.loader.get(call, 0)]
+        if numbers and ERRORS.get(call, ["EIO"]):
             calls.setdefault(call, set()).update(numbers[:2] + numbers[-1:] if everything else numbers)
     return {call: sorted(numbers) for call, numbers in calls.items()}
 

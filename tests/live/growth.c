@@ -30,6 +30,11 @@
 #define CYCLE 8
 /* What a round may differ by: a page of this and that, a name that is longer. */
 #define BOUND_BYTES (512 << 10)
+/*
+ * What is resident goes up and down by 2.3 MiB with where malloc finds room for the tables of a pass, without a trend
+ * over 300 rounds; what is taken from malloc does not.
+ */
+#define SWEEP_RESIDENT_BOUND_BYTES (2560 << 10)
 
 static int failures;
 static uint64_t seed;
@@ -123,14 +128,14 @@ static size_t largest(const size_t *bytes)
 }
 
 /* A whole cycle after the first tenth, when all is loaded, and the last one. */
-static void judge(const char *name, const size_t *bytes, unsigned int count)
+static void judge(const char *name, const size_t *bytes, unsigned int count, size_t bound)
 {
 	size_t before = largest(bytes + count / 10), after = largest(bytes + count - CYCLE);
 	char why[128];
 
 	printf("# %s: %zu KiB, then %zu KiB\n", name, before >> 10, after >> 10);
 	snprintf(why, sizeof(why), "from %zu KiB to %zu KiB", before >> 10, after >> 10);
-	result(name, after < before + BOUND_BYTES, why);
+	result(name, after < before + bound, why);
 }
 
 /* ---- both ---- */
@@ -140,6 +145,7 @@ struct watched {
 	bool (*step)(void *context);
 	void *context;
 	unsigned int rounds;
+	size_t resident_bound;		/* bytes */
 };
 
 static void watch(const struct watched *w)
@@ -162,9 +168,9 @@ static void watch(const struct watched *w)
 	snprintf(name, sizeof(name), "%s: %u rounds", w->name, w->rounds);
 	result(name, done == w->rounds, "a round failed");
 	snprintf(name, sizeof(name), "%s: resident memory stays", w->name);
-	judge(name, resident, w->rounds);
+	judge(name, resident, w->rounds, w->resident_bound);
 	snprintf(name, sizeof(name), "%s: what is taken from malloc stays", w->name);
-	judge(name, taken, w->rounds);
+	judge(name, taken, w->rounds, BOUND_BYTES);
 	free(resident);
 	free(taken);
 }
@@ -202,7 +208,7 @@ static void watch_collector(unsigned int rounds)
 		result("the collector", false, err.text);
 		return;
 	}
-	watch(&(struct watched){ "the collector", one_sample, collector, rounds });
+	watch(&(struct watched){ "the collector", one_sample, collector, rounds, BOUND_BYTES });
 	collector_close(collector);
 }
 
@@ -217,7 +223,7 @@ static void watch_sweep(unsigned int rounds)
 		result("the sweep", false, err.text);
 		return;
 	}
-	watch(&(struct watched){ "the sweep", one_pass, sweep, rounds });
+	watch(&(struct watched){ "the sweep", one_pass, sweep, rounds, SWEEP_RESIDENT_BOUND_BYTES });
 	sweep_close(sweep);
 	sysroot_close(&root);
 }

@@ -116,13 +116,13 @@ memory = mmap.mmap(-1, 16 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 memory.madvise(mmap.MADV_NOHUGEPAGE)
 for at in range(0, len(memory), mmap.PAGESIZE):
     memory[at] = 1
-memory.madvise(mmap.MADV_HUGEPAGE)
 def huge():
     return sum(map(int, re.findall(r"AnonHugePages: *(\d+)", open("/proc/self/smaps").read())))
 signal.signal(signal.SIGUSR1, lambda *_: None)
 print("ready", flush=True)
 signal.pause()
 before = huge()
+memory.madvise(mmap.MADV_HUGEPAGE)  # not before: khugepaged would be first
 memory.madvise(25)
 print("huge", huge() - before, flush=True)
 time.sleep(60)

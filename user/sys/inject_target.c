@@ -6,6 +6,7 @@
  */
 #include "sys/inject_target.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,6 +158,22 @@ static int choose_thread(const struct sysroot *root, struct inject_target *targe
 	return 0;
 }
 
+/* As much as can be read in a row, whatever parts it comes in. */
+static size_t read_memory(int memory, uint8_t *ret, size_t size, uint64_t start)
+{
+	size_t got = 0;
+	ssize_t n = 1;
+
+	while (got < size && n > 0) {
+		n = pread(memory, ret + got, size - got, (off_t)(start + got));
+		if (n < 0 && errno == EINTR)
+			n = 1;
+		else if (n > 0)
+			got += (size_t)n;
+	}
+	return got;
+}
+
 /* Where the instruction lies in [start, end) of the target, 0 where it doesn't. */
 static uint64_t scan(int memory, const struct arch *arch, uint64_t start, uint64_t end)
 {
@@ -164,8 +181,8 @@ static uint64_t scan(int memory, const struct arch *arch, uint64_t start, uint64
 	if (!bytes)
 		return 0;
 	size_t size = end - start < SCAN_BYTES ? end - start : SCAN_BYTES;
-	ssize_t got = pread(memory, bytes, size, (off_t)start);
-	const uint8_t *found = got <= 0 ? NULL : memmem(bytes, (size_t)got, arch->instruction, arch->instruction_bytes);
+	size_t got = read_memory(memory, bytes, size, start);
+	const uint8_t *found = memmem(bytes, got, arch->instruction, arch->instruction_bytes);
 	return found ? start + (uint64_t)(found - bytes) : 0;
 }
 

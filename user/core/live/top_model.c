@@ -23,6 +23,13 @@ static struct quantity of_value(struct value v, double scale)
 	return is_known(v) ? exactly(v.number * scale) : unknown(v.known);
 }
 
+/* Clocks of recordings can be anything: their distance need not fit into 64 bits. */
+static double seconds_between(int64_t earlier, int64_t later)
+{
+	int64_t ns;
+	return (__builtin_sub_overflow(later, earlier, &ns) ? (double)later - (double)earlier : (double)ns) / 1e9;
+}
+
 /* ---- rates ---- */
 
 /* Growth of a counter. What can't be reckoned with is NOT_READ for this interval. */
@@ -250,7 +257,7 @@ static void follow_passes(const struct building *b)
 	if (ended.number > 1)
 		b->track->pass_seconds = b->seconds / ended.number;
 	else if (b->track->pass_ended_ns)
-		b->track->pass_seconds = (b->now->clock_ns - b->track->pass_ended_ns) / 1e9;
+		b->track->pass_seconds = seconds_between(b->track->pass_ended_ns, b->now->clock_ns);
 	b->track->pass_ended_ns = b->now->clock_ns;
 }
 
@@ -273,7 +280,7 @@ static struct quantity pass_eta(const struct building *b, struct quantity pass)
 {
 	struct value run = b->now->fact[KNOB_RUN], running = b->now->fact[FACT_PASS_RUNNING_NS];
 	double since = is_known(running) ? running.number / 1e9
-		     : b->track->pass_ended_ns ? (b->now->clock_ns - b->track->pass_ended_ns) / 1e9 : -1;
+		     : b->track->pass_ended_ns ? seconds_between(b->track->pass_ended_ns, b->now->clock_ns) : -1;
 
 	if (pass.known != KNOWN || since < 0 || value_or(run, 0) != 1)
 		return unknown(NOT_READ);
@@ -487,7 +494,7 @@ int top_model_build(struct top_model *m, const struct top_sample *before, const 
 	if (!make_room(m, now->tasks_count))
 		return -ENOMEM;
 	if (before && now->clock_ns > before->clock_ns)
-		b.seconds = (now->clock_ns - before->clock_ns) / 1e9;
+		b.seconds = seconds_between(before->clock_ns, now->clock_ns);
 	else
 		b.before = NULL;
 	m->sample = now;
