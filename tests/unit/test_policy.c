@@ -167,13 +167,20 @@ static void carry_out(struct driving *d, const struct change *c)
 	assert_int_equal(policy_note(&d->config, &d->memory, c, POLICY_MADE), 0);
 }
 
+/* A clock that jumps from one end to the other goes further than 64 bits tell. */
+static int64_t passed_at_most(int64_t earlier, int64_t later, int64_t most)
+{
+	int64_t passed;
+	return __builtin_sub_overflow(later, earlier, &passed) || passed > most ? most : passed;
+}
+
 static void decide(struct driving *d, const struct policy_look *look)
 {
 	struct top_sample *before = d->memory.steps ? &d->samples[d->now] : NULL;
 
 	d->now = !d->now;
 	if (before && d->samples[d->now].clock_ns > before->clock_ns)
-		d->time_ns += d->samples[d->now].clock_ns - before->clock_ns;
+		d->time_ns += passed_at_most(before->clock_ns, d->samples[d->now].clock_ns, 1000 * 86400 * SECOND);
 	assert_int_equal(top_model_build(&d->model, before, &d->samples[d->now], &d->track), 0);
 	assert_int_equal(policy_facts_take(&d->facts, &d->model, &d->config, &d->rules, NULL, NULL), 0);
 	policy_decision_free(&d->decision);

@@ -88,7 +88,9 @@ static enum stop wait_stop(struct tracee *tracee, uint64_t deadline_ns, int *sig
 	sigaddset(&child, SIGCHLD);
 	for (;;) {
 		pid_t got = waitpid(tracee->target.thread, &status, __WALL | WNOHANG);
-		if (got < 0 && errno != EINTR)
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
 			status = 0;	/* an exec has taken it away: as if it had ended */
 		if (got) {
 			enum stop stop = kind_of_stop(status);
