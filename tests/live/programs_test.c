@@ -23,12 +23,16 @@
 #include <bpf/libbpf.h>
 
 #include "base/error.h"
+#include "bpf/abi.h"
+#include "bpf/frames.skel.h"
 #include "bpf/walk.skel.h"
 #include "probe/content.h"
+#include "probe/damon.h"
 #include "probe/engine.h"
 #include "probe/fault.h"
 #include "probe/heat.h"
 #include "probe/hugepage.h"
+#include "probe/scan.h"
 #include "probe/tasks.h"
 
 #define MEASURED "tests/vm/measured.tsv"
@@ -37,7 +41,7 @@
 
 struct opened {
 	void *probe;
-	struct attachment walk;
+	struct attachment single;	/* of a probe that is a program and no more */
 	const struct attachment *attachments[2];	/* which say what is refused; NULL: none */
 };
 
@@ -147,22 +151,59 @@ static void close_content(struct opened *o)
 	content_close(o->probe);
 }
 
+static int open_scan(struct opened *o, const struct sysroot *root, struct error *err)
+{
+	static const struct scan_probe offsets;
+
+	return scan_open((struct scan **)&o->probe, root, &offsets, err);
+}
+
+static void close_scan(struct opened *o)
+{
+	scan_close(o->probe);
+}
+
+static int open_damon(struct opened *o, const struct sysroot *root, struct error *err)
+{
+	(void)root;
+	return damon_open((struct damon_probe **)&o->probe, err);
+}
+
+static void close_damon(struct opened *o)
+{
+	damon_close(o->probe);
+}
+
 static void *open_walk_skeleton(const void *options)
 {
 	(void)options;
 	return walk_bpf__open();
 }
 
+static void *open_frames_skeleton(const void *options)
+{
+	(void)options;
+	return frames_bpf__open();
+}
+
 static int open_walk(struct opened *o, const struct sysroot *root, struct error *err)
 {
 	(void)root;
-	o->attachments[0] = &o->walk;
-	return attach_load(&o->walk, open_walk_skeleton, NULL, err);
+	o->attachments[0] = &o->single;
+	return attach_load(&o->single, open_walk_skeleton, NULL, err);
 }
 
-static void close_walk(struct opened *o)
+/* Loaded also where page_flags.c has no need of it. */
+static int open_frames(struct opened *o, const struct sysroot *root, struct error *err)
 {
-	attach_free(&o->walk);
+	(void)root;
+	o->attachments[0] = &o->single;
+	return attach_load(&o->single, open_frames_skeleton, NULL, err);
+}
+
+static void close_single(struct opened *o)
+{
+	attach_free(&o->single);
 }
 
 static const struct probe_row probes[] = {
@@ -173,7 +214,10 @@ static const struct probe_row probes[] = {
 	{ "heat", open_heat, close_heat },
 	{ "direct", open_direct, close_content },
 	{ "copy", open_copy, close_content },
-	{ "walk", open_walk, close_walk },
+	{ "scan", open_scan, close_scan },
+	{ "damon", open_damon, close_damon },
+	{ "walk", open_walk, close_single },
+	{ "frames", open_frames, close_single },
 };
 
 /* ---- what is kept ---- */

@@ -10,20 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static bool write_all(int fd, const struct text *text)
-{
-	for (size_t written = 0; written < text->length;) {
-		ssize_t n = write(fd, text->bytes + written, text->length - written);
-		if (n < 0 && errno != EINTR)
-			return false;
-		written += n > 0 ? (size_t)n : 0;
-	}
-	return !text->failed;
-}
+#include "sys/whole_file.h"
 
 void errand_hand_over(struct errand_voice *voice)
 {
-	if (!write_all(voice->fd, &voice->text))
+	if (write_fully(voice->fd, voice->text.bytes, voice->text.length) || voice->text.failed)
 		_exit(1);
 	voice->text.length = 0;
 }

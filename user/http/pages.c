@@ -11,6 +11,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "sys/whole_file.h"
+
 #define PAGES_MAGIC 0x6b736d7061676573ull	/* "ksmpages" */
 #define PAGES_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 /* zlib: a window of 32 KiB, in the format of gzip. */
@@ -38,25 +40,11 @@ static bool compress_page(struct text *ret, const struct text *page)
 	return ret->length > 0;
 }
 
-static bool write_all(int fd, const char *bytes, size_t length)
-{
-	while (length) {
-		ssize_t n = write(fd, bytes, length);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		bytes += n;
-		length -= (size_t)n;
-	}
-	return true;
-}
-
 static bool add_page(int fd, struct page_place *place, uint64_t *end, const struct text *page)
 {
 	*place = (struct page_place){ *end, page->length };
 	*end += page->length;
-	return page->length && write_all(fd, page->bytes, page->length);
+	return page->length && !write_fully(fd, page->bytes, page->length);
 }
 
 static bool fill(int fd, const struct text pages[METRIC_FORMATS], int64_t clock_ns)

@@ -11,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "out/calibration.h"
+#include "sys/whole_file.h"
 
 /* The folder that `path` is in; "." where none is named. */
 static int folder_of(const char *path, char ret[PATH_MAX], struct error *err)
@@ -27,13 +28,7 @@ static int folder_of(const char *path, char ret[PATH_MAX], struct error *err)
 
 static int write_all(int fd, const struct text *text)
 {
-	for (size_t done = 0; done < text->length; ) {
-		ssize_t n = write(fd, text->bytes + done, text->length - done);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		done += n > 0 ? n : 0;
-	}
-	return fsync(fd) ? -errno : 0;
+	return write_fully(fd, text->bytes, text->length) || fsync(fd) ? -errno : 0;
 }
 
 static int put_in_place(int folder, const char *made, const char *path)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -198,6 +199,21 @@ struct attach_program *attach_find(const struct attachment *attachment, const ch
 		if (!strcmp(attachment->programs[i].name, name))
 			return &attachment->programs[i];
 	return NULL;
+}
+
+int attach_iterate(const struct bpf_link *link)
+{
+	char nothing[64];
+	ssize_t got;
+	int fd = bpf_iter_create(bpf_link__fd(link));
+
+	if (fd < 0)
+		return -errno;
+	do
+		got = read(fd, nothing, sizeof(nothing));
+	while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+	close(fd);
+	return 0;
 }
 
 void attach_free(struct attachment *attachment)

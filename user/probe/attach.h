@@ -54,6 +54,12 @@ void attach_stop(struct attach_program *program);
 /* By name; NULL when the skeleton has no such program. */
 struct attach_program *attach_find(const struct attachment *attachment, const char *name);
 
+/*
+ * Let the iterator of a link visit all that it is to visit; the program writes
+ * nothing that is read here. 0 or a negative errno: nothing was visited.
+ */
+int attach_iterate(const struct bpf_link *link);
+
 /* Detach all and give everything back. Zeroed and freed attachments are fine. */
 void attach_free(struct attachment *attachment);
 

@@ -26,6 +26,7 @@
 #include "bpf/abi.h"
 #include "bpf/content.skel.h"
 #include "bpf/pagehash.h"
+#include "probe/attach.h"
 #include "probe/content_order.h"
 #include "probe/content_private.h"
 #include "probe/scan.h"
@@ -211,22 +212,15 @@ static int link_process(struct content *c, pid_t pid, struct error *err)
 
 static int run_copy(struct content *c, pid_t pid, uint32_t count, struct error *err)
 {
-	char nothing[64];
-	ssize_t got;
 	int rc = link_process(c, pid, err);
 	if (rc || !c->linked)
 		return rc;
-	int fd = bpf_iter_create(bpf_link__fd(c->link));
-	if (fd < 0)
-		return fail_errno(err, "start", "the copying reader", NULL);
 	c->bpf->bss->copy_count = count;
 	c->bpf->bss->copy_tgid = c->match_tgid ? pid : 0;
-	do
-		got = read(fd, nothing, sizeof(nothing));
-	while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+	rc = attach_iterate(c->link);
 	c->bpf->bss->copy_count = 0;
-	close(fd);
-	return 0;
+	errno = -rc;
+	return rc ? fail_errno(err, "start", "the copying reader", NULL) : 0;
 }
 
 /* ---- choosing a reader ---- */

@@ -85,23 +85,16 @@ static int link_process(struct heat_probe *probe, pid_t pid, struct error *err)
 static int run_batch(struct heat_probe *probe, pid_t pid, size_t count, struct error *err)
 {
 	struct heat_bpf *skeleton = skeleton_of(probe);
-	char nothing[64];
-	ssize_t got;
 
 	int rc = link_process(probe, pid, err);
 	if (rc || !probe->linked)
 		return rc;
-	int fd = bpf_iter_create(bpf_link__fd(probe->link));
-	if (fd < 0)
-		return fail_errno(err, "start", "the iterator that reads accessed bits", NULL);
 	skeleton->bss->heat_tgid = pid;
 	skeleton->bss->heat_count = count;
-	do
-		got = read(fd, nothing, sizeof(nothing));
-	while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
+	rc = attach_iterate(probe->link);
 	skeleton->bss->heat_count = 0;
-	close(fd);
-	return 0;
+	errno = -rc;
+	return rc ? fail_errno(err, "start", "the iterator that reads accessed bits", NULL) : 0;
 }
 
 int heat_look(struct heat_probe *probe, pid_t pid, const uint64_t *addresses, size_t count, uint8_t *ret_states,

@@ -46,22 +46,6 @@ static bool link_process(struct scan *scan, pid_t pid)
 	return scan->linked;
 }
 
-/* Once over the threads of the process. */
-static bool visit(struct scan *scan)
-{
-	char nothing[64];
-	ssize_t got;
-	int fd = bpf_iter_create(bpf_link__fd(scan->link));
-
-	if (fd < 0)
-		return false;
-	do
-		got = read(fd, nothing, sizeof(nothing));
-	while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR)));
-	close(fd);
-	return true;
-}
-
 bool scan_pages(struct scan *scan, pid_t pid, uint64_t *address, uint64_t end, const struct scan_batch **ret)
 {
 	struct scan_batch *batch = &skeleton_of(scan)->data_batch->batch;
@@ -72,7 +56,7 @@ bool scan_pages(struct scan *scan, pid_t pid, uint64_t *address, uint64_t end, c
 	batch->end = end;
 	batch->tgid = (uint32_t)pid;
 	batch->wanted = 1;
-	if (!link_process(scan, pid) || !visit(scan) || batch->wanted)
+	if (!link_process(scan, pid) || attach_iterate(scan->link) || batch->wanted)
 		return false;
 	*address = batch->address < end ? batch->address : end;
 	return true;
