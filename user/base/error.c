@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int fail(struct error *err, enum exit_status status, const char *fmt, ...)
+int (fail)(struct error *err, enum exit_status status, const char *fmt, ...)
 {
 	if (!err)
 		return -(int)status;
@@ -34,7 +34,7 @@ static enum exit_status status_of_errno(int os)
 	}
 }
 
-int fail_errno(struct error *err, const char *what, const char *object, const char *remedy)
+int (fail_errno)(struct error *err, const char *what, const char *object, const char *remedy)
 {
 	int os = errno;
 	int rc = fail(err, status_of_errno(os), "%s %s: %s%s%s", what, object, strerror(os),

@@ -135,7 +135,7 @@ static int add_huge(struct look *l, struct area *area, size_t i, struct error *e
 	for (size_t k = i; !rc && k < i + l->walk.huge_pages; k++)
 		rc = add_candidate(l, area, k, &added, err);
 	uint32_t new_frames = frame_count(&l->sample->frames) - first;
-	if (!rc && new_frames == l->walk.huge_pages) {
+	if (!rc && new_frames && new_frames == l->walk.huge_pages) {
 		mark_region(l, i, first);
 		return remember(&l->huge, l->walk.chunk.pfns[i] / l->walk.huge_pages, first, err);
 	}

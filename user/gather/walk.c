@@ -13,7 +13,7 @@
 
 #include "sys/proc.h"
 
-int walk_out_of_memory(struct error *err)
+int (walk_out_of_memory)(struct error *err)
 {
 	return fail(err, EXIT_FAILED, "out of memory: look at fewer processes at a time");
 }

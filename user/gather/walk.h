@@ -90,6 +90,9 @@ int walk_step(struct walk *walk, uint64_t pages, struct error *err);
 /* The contents of a task are not what was wanted: says so in the sample. */
 void walk_note_task(struct walk *walk, struct task *task, enum known state);
 int walk_out_of_memory(struct error *err);
+#ifdef __clang_analyzer__
+#define walk_out_of_memory(err) NEVER_ZERO(walk_out_of_memory(err))
+#endif
 
 static inline bool chunk_huge(const struct chunk *c, size_t i)
 {

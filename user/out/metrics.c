@@ -292,11 +292,12 @@ static void add_own(struct metric_page *page, const struct metrics_input *in)
 	const struct top_sample *s = in->model->sample;
 	const struct metric_label build[] = { { "program", in->own->program }, { "version", KSMSCOPE_VERSION }, { 0 } };
 	const struct metric_label release[] = { { "release", s->release }, { 0 } };
+	int64_t milliseconds = s->time_ns / 1000000;
 
 	metric_add(page, &families[BUILD], build, 1);
 	metric_add(page, &families[SYSTEM], release, 1);
 	metric_add(page, &families[PAGE_SIZE], NULL, (double)s->page_bytes);
-	metric_add(page, &snapshot_time, NULL, (double)(s->time_ns / 1000000) / 1e3);
+	metric_add(page, &snapshot_time, NULL, (double)milliseconds / 1e3);
 	for (size_t i = 0; i < COUNT(own_families); i++) {
 		double value = *(const double *)((const char *)in->own + own_families[i].offset);
 		if (value >= 0)

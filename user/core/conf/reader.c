@@ -15,7 +15,7 @@ static unsigned int column_of(const struct conf_reader *r, const char *at)
 	return column;
 }
 
-int conf_refuse(const struct conf_reader *r, const char *at, const char *fmt, ...)
+int (conf_refuse)(const struct conf_reader *r, const char *at, const char *fmt, ...)
 {
 	char text[400];
 	va_list args;

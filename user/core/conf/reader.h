@@ -65,6 +65,9 @@ int conf_next(struct conf_reader *reader, struct conf_item *ret);
 /* Refuse what stands at `at`, in the present line: -EXIT_USAGE with "FILE:LINE:COLUMN: …". */
 __attribute__((format(printf, 3, 4)))
 int conf_refuse(const struct conf_reader *reader, const char *at, const char *fmt, ...);
+#ifdef __clang_analyzer__
+#define conf_refuse(...) NEVER_ZERO(conf_refuse(__VA_ARGS__))
+#endif
 
 bool conf_is(struct conf_text text, const char *word);
 

@@ -57,6 +57,9 @@ static int refuse(const struct reader *r, const char *fmt, ...)
 	va_end(args);
 	return fail(r->err, EXIT_USAGE, "%s:%u: %s", r->file, r->number, why);
 }
+#ifdef __clang_analyzer__
+#define refuse(...) NEVER_ZERO(refuse(__VA_ARGS__))
+#endif
 
 static int next_line(struct reader *r)
 {
@@ -148,7 +151,7 @@ static int read_magic(struct reader *r)
 
 static int read_head(struct reader *r, struct portable *p)
 {
-	uint64_t time_s, threshold, count;
+	uint64_t time_s, threshold, count = 0;
 	int status = read_magic(r);
 
 	if (status || (status = next_number(r, "page-bytes", UINT32_MAX, &p->page_bytes)))
