@@ -348,7 +348,10 @@ static void test_matrix(void **state)
 	for (uint32_t run = 0; run < 41; run++) {
 		struct sketch s = make(run ? 1.0 / 16 : 1, true);
 		trial_sample(&p, &s, mix64(run));
-		assert_int_equal(estimate_matrix(matrix, &s, domain_of, 10, NULL), 0);
+		struct sketch_order order;
+		assert_true(sketch_order_init(&order, &s));
+		assert_int_equal(estimate_matrix(matrix, &order, domain_of, 10, NULL), 0);
+		sketch_order_free(&order);
 		for (uint32_t a = 0; a < 3; a++)
 			for (uint32_t b = a + 1; b < 4; b++) {
 				double truth = overlap(&p, a, b);
@@ -363,7 +366,10 @@ static void test_matrix(void **state)
 	}
 	assert_true(covered >= 0.9 * answers && covered < answers);
 	struct sketch s = make(1, true);
-	assert_int_equal(estimate_matrix(matrix, &s, domain_of, ESTIMATE_MATRIX_MAX + 1, NULL), -EXIT_FAILED);
+	struct sketch_order order;
+	assert_true(sketch_order_init(&order, &s));
+	assert_int_equal(estimate_matrix(matrix, &order, domain_of, ESTIMATE_MATRIX_MAX + 1, NULL), -EXIT_FAILED);
+	sketch_order_free(&order);
 	sketch_free(&s);
 	population_free(&p);
 }

@@ -116,7 +116,7 @@ static void test_ages_thin(void **state)
 	}
 	assert_true(a.used[SKETCH_LIGHT] < a.used_max && a.used[SKETCH_LIGHT] > a.used_max / 4);
 	assert_true(fabs(sums[0].pages / 20000 - 1) < 0.15 && sums[0].stayed == sums[0].pages);
-	assert_true(a.slots_count * sizeof(*a.slots) + 8 * a.used_max <= 64 << 10);
+	assert_true(a.slots_count == a.slots_max && a.slots_max * sizeof(*a.slots) + 8 * a.used_max <= 64 << 10);
 	ages_free(&a);
 }
 

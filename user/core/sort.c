@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "core/sort.h"
 
+#include <stdlib.h>
+
 /*
  * Three-way quicksort (Dijkstra's flag): [0, low) < pivot = [low, high) < [high, n).
  * The smaller side is sorted by recursion, the larger in the loop, so that the
@@ -49,4 +51,16 @@ void sort_u64(uint64_t *values, size_t count)
 void sort_by_key(uint32_t *order, size_t count, const uint64_t *key)
 {
 	sort_numbers(order, count, key);
+}
+
+void sort_by_upper_half(uint64_t *values, size_t count, int (*compare)(const void *a, const void *b, void *context),
+			void *context)
+{
+	sort_values(values, count);
+	for (size_t i = 0, end; i < count; i = end) {
+		for (end = i + 1; end < count && values[end] >> 32 == values[i] >> 32; end++)
+			;
+		if (end > i + 1)
+			qsort_r(values + i, end - i, sizeof(*values), compare, context);
+	}
 }

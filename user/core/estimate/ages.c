@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/mix.h"
+#include "core/sort.h"
 
 /* Flags in `page`, below the page's number and one. */
 #define AGE_HEAVY 1u			/* of a frequent content */
@@ -15,16 +16,25 @@
 #define AGE_FLAGS 3			/* bits of them */
 
 #define FULL_PERCENT 75
-/* An index is sorted at the end of a pass; this and the room that the sort takes. */
+/* An index is sorted at the end of a pass. */
 #define INDEX_BYTES 8
+/* As in sketch.c: it begins with this part of its slots, and grows in the room of the index. */
+#define FIRST_PART 8
+#define FIRST_SLOTS 1024
+
+static uint32_t full_at(uint32_t slots)
+{
+	return (uint32_t)((uint64_t)slots * FULL_PERCENT / 100);
+}
 
 int ages_init(struct ages *ret, size_t bytes, uint64_t salt)
 {
 	size_t room = bytes > AGES_MIN_BYTES ? bytes : AGES_MIN_BYTES;
 
 	*ret = (struct ages){ .salt = salt, .last = { UINT32_MAX, UINT32_MAX } };
-	ret->slots_count = (uint32_t)fmin((double)room / (sizeof(struct age) + INDEX_BYTES * FULL_PERCENT / 100.0), UINT32_MAX);
-	ret->used_max = (uint32_t)((uint64_t)ret->slots_count * FULL_PERCENT / 100);
+	ret->slots_max = (uint32_t)fmin((double)room / (sizeof(struct age) + INDEX_BYTES * FULL_PERCENT / 100.0), UINT32_MAX);
+	ret->used_max = full_at(ret->slots_max);
+	ret->slots_count = ret->slots_max / FIRST_PART > FIRST_SLOTS ? ret->slots_max / FIRST_PART : ret->slots_max;
 	ret->slots = calloc(ret->slots_count, sizeof(*ret->slots));
 	return ret->slots ? 0 : -ENOMEM;
 }
@@ -114,8 +124,30 @@ static void drop_what_is_out(struct ages *a)
 			take_out(a, i);
 }
 
+/* All slots from now on. Where memory is out, what there is has to do. */
+static void grow(struct ages *a)
+{
+	struct age *few = a->slots;
+	uint32_t few_count = a->slots_count;
+
+	a->slots = calloc(a->slots_max, sizeof(*a->slots));
+	if (!a->slots) {
+		a->slots = few;
+		a->slots_max = few_count;
+		a->used_max = full_at(few_count);
+		return;
+	}
+	a->slots_count = a->slots_max;
+	for (uint32_t i = 0; i < few_count; i++)
+		if (few[i].page)
+			*find(a, number_of(&few[i]), few[i].owner, few[i].hash) = few[i];
+	free(few);
+}
+
 static void make_room(struct ages *a)
 {
+	if (a->used[SKETCH_LIGHT] + a->used[SKETCH_HEAVY] >= full_at(a->slots_count) && a->slots_count < a->slots_max)
+		grow(a);
 	while (a->used[SKETCH_LIGHT] + a->used[SKETCH_HEAVY] >= a->used_max) {
 		a->last[a->used[SKETCH_HEAVY] > a->used[SKETCH_LIGHT] ? SKETCH_HEAVY : SKETCH_LIGHT] >>= 1;
 		drop_what_is_out(a);
@@ -182,7 +214,8 @@ uint32_t *ages_list(const struct ages *a, uint32_t *ret_count)
 static int by_owner_and_content(const void *a, const void *b, void *context)
 {
 	const struct ages *ages = context;
-	const struct age *x = &ages->slots[*(const uint32_t *)a], *y = &ages->slots[*(const uint32_t *)b];
+	const struct age *x = &ages->slots[(uint32_t)*(const uint64_t *)a];
+	const struct age *y = &ages->slots[(uint32_t)*(const uint64_t *)b];
 
 	if (x->owner != y->owner)
 		return x->owner < y->owner ? -1 : 1;
@@ -191,13 +224,20 @@ static int by_owner_and_content(const void *a, const void *b, void *context)
 	return (int)age_stratum(x) - (int)age_stratum(y);
 }
 
-/* Pages that were followed before this pass, of owners that are there. */
-static uint32_t list_followed(const struct ages *a, const bool *gone, uint32_t *ret)
+/* In any order that puts what has one content side by side. */
+static uint64_t key_of(const struct ages *a, uint32_t i)
+{
+	uint64_t content = mix64(a->slots[i].hash + a->slots[i].owner * UINT64_C(0x9e3779b97f4a7c15));
+	return (content & ~(uint64_t)UINT32_MAX) | i;
+}
+
+/* Pages that were followed before this pass, of owners that are there: their slots, in the lower halves. */
+static uint32_t list_followed(const struct ages *a, const bool *gone, uint64_t *ret)
 {
 	uint32_t count = 0;
 	for (uint32_t i = 0; i < a->slots_count; i++)
 		if (a->slots[i].page && !(a->slots[i].page & AGE_NEW) && !gone[a->slots[i].owner])
-			ret[count++] = i;
+			ret[count++] = key_of(a, i);
 	return count;
 }
 
@@ -206,13 +246,13 @@ static bool same_content(const struct age *a, const struct age *b)
 	return a->owner == b->owner && a->hash == b->hash && age_stratum(a) == age_stratum(b);
 }
 
-static void sum_up(struct ages *a, const uint32_t *index, uint32_t count, struct survival *sums, uint32_t owners)
+static void sum_up(struct ages *a, const uint64_t *index, uint32_t count, struct survival *sums, uint32_t owners)
 {
 	for (uint32_t i = 0, end; i < count; i = end) {
-		const struct age *first = &a->slots[index[i]];
+		const struct age *first = &a->slots[(uint32_t)index[i]];
 		uint32_t stayed = 0;
-		for (end = i; end < count && same_content(first, &a->slots[index[end]]); end++)
-			stayed += !!(a->slots[index[end]].page & AGE_MET);
+		for (end = i; end < count && same_content(first, &a->slots[(uint32_t)index[end]]); end++)
+			stayed += !!(a->slots[(uint32_t)index[end]].page & AGE_MET);
 		if (first->owner < owners)
 			survival_add(&sums[first->owner], end - i, stayed, 1 / ages_share(a, age_stratum(first)));
 	}
@@ -220,11 +260,11 @@ static void sum_up(struct ages *a, const uint32_t *index, uint32_t count, struct
 
 int ages_end(struct ages *a, const bool *gone, struct survival *sums, uint32_t owners)
 {
-	uint32_t *index = malloc(((size_t)a->used[SKETCH_LIGHT] + a->used[SKETCH_HEAVY] + 1) * sizeof(*index));
+	uint64_t *index = malloc(((size_t)a->used[SKETCH_LIGHT] + a->used[SKETCH_HEAVY] + 1) * sizeof(*index));
 
 	if (index) {
 		uint32_t count = list_followed(a, gone, index);
-		qsort_r(index, count, sizeof(*index), by_owner_and_content, a);
+		sort_by_upper_half(index, count, by_owner_and_content, a);
 		sum_up(a, index, count, sums, owners);
 	}
 	for (uint32_t i = 0; i < a->slots_count; i++)

@@ -34,7 +34,8 @@ struct __attribute__((packed, aligned(4))) age {
 
 struct ages {
 	struct age *slots;
-	uint32_t slots_count, used_max;
+	uint32_t slots_count;		/* an eighth of slots_max, or all of them */
+	uint32_t slots_max, used_max;
 	uint32_t used[SKETCH_STRATA];
 	uint32_t last[SKETCH_STRATA];	/* the last place that is followed */
 	uint32_t now;			/* of the present pass, in the caller's unit of time */

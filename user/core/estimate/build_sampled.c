@@ -114,29 +114,29 @@ static void take_domains(struct model *m, const struct estimates *e)
 }
 
 static int estimate_all(struct model *m, const struct sample *s, const struct owner_set *set,
-			const uint32_t *domain_of)
+			const uint32_t *domain_of, struct sketch_order *order)
 {
 	struct estimate_options options = { .max_page_sharing = value_or(s->engine.knob[KNOB_MAX_PAGE_SHARING], 0),
 					    .settled = s->sampled->told };
 	struct estimates e;
 
-	if (estimate_make(&e, &s->sampled->sketch, &options, NULL))
+	if (estimate_ordered(&e, order, &options, NULL))
 		return -ENOMEM;
 	take_union(m, s, &e);
 	m->theta = e.theta;
 	estimates_free(&e);
 	options.domain_of = options.class_of = domain_of;
 	options.classes_count = set->count;
-	if (estimate_make(&e, &s->sampled->sketch, &options, NULL))
+	if (estimate_ordered(&e, order, &options, NULL))
 		return -ENOMEM;
 	take_domains(m, &e);
 	int rc = take_each_domain(m, s, set, &e);
 	estimates_free(&e);
-	return rc ? rc : crossing_estimate(s, set, &m->domain_sharing, &m->domain_sharing_count);
+	return rc ? rc : crossing_estimate(s, set, order, &m->domain_sharing, &m->domain_sharing_count);
 }
 
 /* Who shares with whom, by process, user and cgroup. */
-static int take_pairs(struct model *m, const struct sample *s)
+static int take_pairs(struct model *m, const struct sample *s, struct sketch_order *order)
 {
 	const struct {
 		enum owner_kind kind;
@@ -154,7 +154,7 @@ static int take_pairs(struct model *m, const struct sample *s)
 		rc = owner_set_make(&set, s, kinds[i].kind);
 		if (rc)
 			break;
-		rc = crossing_estimate(s, &set, kinds[i].pairs, kinds[i].count);
+		rc = crossing_estimate(s, &set, order, kinds[i].pairs, kinds[i].count);
 		owner_set_free(&set);
 	}
 	return rc;
@@ -190,7 +190,8 @@ int build_sampled(struct model *m, const struct sample *s)
 {
 	uint32_t *domain_of = calloc(s->tasks_count + 1, sizeof(*domain_of));
 	struct owner_set set = { 0 };
-	int rc = domain_of ? owner_set_make(&set, s, OWNER_DOMAIN) : -ENOMEM;
+	struct sketch_order order;
+	int rc = sketch_order_init(&order, &s->sampled->sketch) && domain_of ? owner_set_make(&set, s, OWNER_DOMAIN) : -ENOMEM;
 
 	for (size_t i = 0; !rc && i < set.count; i++)
 		for (uint32_t k = 0; k < set.owners[i].count; k++)
@@ -198,12 +199,13 @@ int build_sampled(struct model *m, const struct sample *s)
 	m->sampled = true;
 	count_frames(&m->frames, s);
 	if (!rc)
-		rc = estimate_all(m, s, &set, domain_of);
+		rc = estimate_all(m, s, &set, domain_of, &order);
 	if (!rc)
-		rc = take_pairs(m, s);
+		rc = take_pairs(m, s, &order);
 	if (!rc)
 		count_net(m, s);
 	owner_set_free(&set);
+	sketch_order_free(&order);
 	free(domain_of);
 	return rc;
 }

@@ -34,7 +34,7 @@ static int choose(struct crossing *c)
 	return 0;
 }
 
-static int estimate(struct crossing *c)
+static int estimate(struct crossing *c, struct sketch_order *order)
 {
 	const struct owner_set *set = c->owners;
 
@@ -49,7 +49,7 @@ static int estimate(struct crossing *c)
 		for (uint32_t k = 0; k < owner->count; k++)
 			c->class_of[set->tasks[owner->first + k]] = d;
 	}
-	return estimate_matrix(c->both, &c->sample->sampled->sketch, c->class_of, c->count, NULL) ? -ENOMEM : 0;
+	return estimate_matrix(c->both, order, c->class_of, c->count, NULL) ? -ENOMEM : 0;
 }
 
 static bool holds_zero(const struct crossing *c, uint32_t domain)
@@ -95,13 +95,14 @@ static int list_pairs(const struct crossing *c, struct sharing **ret, size_t *re
 	return 0;
 }
 
-int crossing_estimate(const struct sample *s, const struct owner_set *owners, struct sharing **ret, size_t *ret_count)
+int crossing_estimate(const struct sample *s, const struct owner_set *owners, struct sketch_order *order,
+		      struct sharing **ret, size_t *ret_count)
 {
 	struct crossing c = { .sample = s, .owners = owners };
 	int rc = choose(&c);
 
 	if (!rc)
-		rc = estimate(&c);
+		rc = estimate(&c, order);
 	if (!rc)
 		rc = list_pairs(&c, ret, ret_count);
 	free(c.class_of);

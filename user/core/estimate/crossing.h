@@ -10,9 +10,10 @@
 #define KSMSCOPE_CORE_CROSSING_H
 
 #include "core/count/sharing.h"
+#include "core/estimate/sketch_order.h"
 
-/* Each two owners of a set that hold a content in common, most contents first. 0 or -ENOMEM. */
-int crossing_estimate(const struct sample *sample, const struct owner_set *owners, struct sharing **ret,
-		      size_t *ret_count);
+/* Each two owners of a set that hold a content in common, most contents first; from the sample's sketch in order. 0 or -ENOMEM. */
+int crossing_estimate(const struct sample *sample, const struct owner_set *owners, struct sketch_order *order,
+		      struct sharing **ret, size_t *ret_count);
 
 #endif

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/estimate/sketch_order.h"
-
 /* A regression with its group in progress: contents of one group come one after the other. */
 struct gathered {
 	struct regression regression;
@@ -30,9 +28,10 @@ struct class_work {
 typedef void (*take_group)(struct regression *regression, double x, const double *y, unsigned int measures);
 
 struct walk {
-	struct sketch_order order;
+	const struct sketch_order *order;
 	uint32_t max_page_sharing;
 	bool settled;
+	bool classes_only;
 	take_group take;		/* what this walk does with a group */
 	uint64_t group;			/* in progress */
 	struct gathered total;
@@ -94,10 +93,10 @@ struct class_run {
 
 static struct class_run class_run_at(const struct walk *w, uint32_t i, uint32_t run_end)
 {
-	struct class_run run = { .class = sketch_order_class(&w->order, i) };
+	struct class_run run = { .class = sketch_order_class(w->order, i) };
 
-	for (run.end = i; run.end < run_end && sketch_order_class(&w->order, run.end) == run.class; run.end++) {
-		const struct sketch_slot *slot = sketch_order_slot(&w->order, run.end);
+	for (run.end = i; run.end < run_end && sketch_order_class(w->order, run.end) == run.class; run.end++) {
+		const struct sketch_slot *slot = sketch_order_slot(w->order, run.end);
 		run.held += slot->frames;
 		run.merge += may_merge(w, slot);
 		run.young += slot->young;
@@ -108,7 +107,7 @@ static struct class_run class_run_at(const struct walk *w, uint32_t i, uint32_t 
 /* The slots of one content, from i, that lie in one domain. */
 static struct domain_run domain_run_at(const struct walk *w, uint32_t i, uint32_t content_end)
 {
-	const struct sketch_order *o = &w->order;
+	const struct sketch_order *o = w->order;
 	struct domain_run run = { .begin = i, .end = i };
 	uint32_t domain = sketch_order_domain(o, i), domain_end = i;
 
@@ -154,13 +153,13 @@ static double young_in(const struct walk *w, const struct content_run *content)
 {
 	double young = 0;
 	for (uint32_t i = content->begin; i < content->end; i++)
-		young += sketch_order_slot(&w->order, i)->young;
+		young += sketch_order_slot(w->order, i)->young;
 	return young;
 }
 
 static void walk_content(struct walk *w, const struct content_run *content)
 {
-	double y[TOTAL_MEASURES] = { [TOTAL_YOUNG] = young_in(w, content) };
+	double y[TOTAL_MEASURES] = { 0 };
 	uint64_t copies = 0, merge = 0, domains = 0;
 	struct domain_run run;
 
@@ -168,6 +167,8 @@ static void walk_content(struct walk *w, const struct content_run *content)
 	for (uint32_t i = content->begin; i < content->end; i = run.end) {
 		run = domain_run_at(w, i, content->end);
 		walk_domain_run(w, &run);
+		if (w->classes_only)
+			continue;
 		copies += run.copies;
 		merge += run.merge;
 		domains += run.merge > 0;
@@ -176,8 +177,11 @@ static void walk_content(struct walk *w, const struct content_run *content)
 		y[TOTAL_WITHIN] += (double)run.merge - run.classes;
 		y[TOTAL_CAPPED] += freed(run.merge, w->max_page_sharing);
 	}
+	if (w->classes_only)
+		return;
 	y[TOTAL_UNION] = less_one(merge);
 	y[TOTAL_CROSSING] = less_one(domains);
+	y[TOTAL_YOUNG] = young_in(w, content);
 	gathered_add(&w->total, w, (double)copies, y, TOTAL_MEASURES);
 }
 
@@ -188,9 +192,9 @@ static void walk_all(struct walk *w, enum sketch_stratum stratum, take_group tak
 	w->take = take;
 	/* strata stand one after the other, so that each is walked alone */
 	if (stratum != SKETCH_LIGHT)
-		run = sketch_order_before(&w->order, stratum);
-	while (sketch_order_next(&w->order, &run)) {
-		if (sketch_order_slot(&w->order, run.begin)->stratum != stratum)
+		run = sketch_order_before(w->order, stratum);
+	while (sketch_order_next(w->order, &run)) {
+		if (sketch_order_slot(w->order, run.begin)->stratum != stratum)
 			break;
 		walk_content(w, &run);
 	}
@@ -208,7 +212,7 @@ static void walk_all(struct walk *w, enum sketch_stratum stratum, take_group tak
 static struct population class_population(const struct walk *w, uint32_t class, enum sketch_stratum stratum)
 {
 	return (struct population){
-		.theta = sketch_theta(w->order.sketch, stratum),
+		.theta = sketch_theta(w->order->sketch, stratum),
 		.frames = (double)w->classes[class].frames[stratum],
 		.groups_variance = INFINITY,
 		.never_whole = CLASS_NEVER_WHOLE,
@@ -218,15 +222,15 @@ static struct population class_population(const struct walk *w, uint32_t class, 
 static struct population total_population(const struct walk *w, enum sketch_stratum stratum)
 {
 	struct population of = {
-		.theta = sketch_theta(w->order.sketch, stratum),
+		.theta = sketch_theta(w->order->sketch, stratum),
 		.frames = (double)w->total_frames[stratum],
 		.groups_variance = INFINITY,
 		.never_whole = TOTAL_NEVER_WHOLE,
 		.all_but_first = 1u << TOTAL_UNION,
-		.groups_are_contents = w->order.sketch->probe_is_hash && !w->settled,
+		.groups_are_contents = w->order->sketch->probe_is_hash && !w->settled,
 	};
-	if (stratum == SKETCH_LIGHT && w->order.sketch->counts_distinct) {
-		const struct sketch *s = w->order.sketch;
+	if (stratum == SKETCH_LIGHT && w->order->sketch->counts_distinct) {
+		const struct sketch *s = w->order->sketch;
 		struct distinct_count probes = distinct_estimate(&s->probes);
 		of.groups = fmax(probes.count - s->probes_gone, 0);
 		of.groups_variance = probes.variance + s->probes_gone_variance;
@@ -267,13 +271,14 @@ static double share(uint64_t part, uint64_t whole)
 	return part < whole ? (double)part / (double)whole : 1;
 }
 
-static bool walk_init(struct walk *w, const struct sketch *s, const struct estimate_options *options)
+static bool walk_init(struct walk *w, const struct estimate_options *options)
 {
+	const struct sketch *s = w->order->sketch;
+
 	w->max_page_sharing = options->max_page_sharing;
 	w->settled = options->settled;
-	if (!sketch_order_init(&w->order, s, options->class_of, options->classes_count, options->domain_of))
-		return false;
-	w->classes_count = w->order.classes_count;
+	w->classes_only = options->classes_only;
+	w->classes_count = w->order->classes_count;
 	w->classes = calloc((size_t)w->classes_count + 1, sizeof(*w->classes));
 	if (!w->classes)
 		return false;
@@ -286,15 +291,9 @@ static bool walk_init(struct walk *w, const struct sketch *s, const struct estim
 		for (unsigned int stratum = 0; stratum < SKETCH_STRATA; stratum++) {
 			uint64_t frames = s->owner_frames[owner][stratum];
 			w->total_frames[stratum] += frames;
-			w->classes[sketch_order_class_of(&w->order, owner)].frames[stratum] += frames;
+			w->classes[sketch_order_class_of(w->order, owner)].frames[stratum] += frames;
 		}
 	return true;
-}
-
-static void walk_free(struct walk *w)
-{
-	sketch_order_free(&w->order);
-	free(w->classes);
 }
 
 /* Without `settled` nothing is told of young frames. */
@@ -311,12 +310,8 @@ static void answer_class(struct class_estimate *ret, const struct class_work *wo
 		ret->of[CLASS_YOUNG] = nobody_looked;
 }
 
-static void answer(struct estimates *ret, const struct walk *w, const struct estimate_options *options)
+static void answer_all(struct estimates *ret, const struct walk *w)
 {
-	ret->frames = w->total_frames[SKETCH_LIGHT] + w->total_frames[SKETCH_HEAVY];
-	ret->coverage = share(ret->frames, options->total_candidates);
-	ret->theta = sketch_theta(w->order.sketch, SKETCH_LIGHT);
-	ret->theta_heavy = sketch_theta(w->order.sketch, SKETCH_HEAVY);
 	for (unsigned int m = 0; m < TOTAL_MEASURES; m++)
 		ret->of[m] = part_estimate(&w->total_parts[m]);
 	if (!w->settled)
@@ -325,6 +320,16 @@ static void answer(struct estimates *ret, const struct walk *w, const struct est
 	double frames = (double)ret->frames;
 	ret->distinct = (struct estimate){ .value = frames - duplicates->value, .low = frames - duplicates->high,
 					   .high = frames - duplicates->low, .exact = duplicates->exact };
+}
+
+static void answer(struct estimates *ret, const struct walk *w, const struct estimate_options *options)
+{
+	ret->frames = w->total_frames[SKETCH_LIGHT] + w->total_frames[SKETCH_HEAVY];
+	ret->coverage = share(ret->frames, options->total_candidates);
+	ret->theta = sketch_theta(w->order->sketch, SKETCH_LIGHT);
+	ret->theta_heavy = sketch_theta(w->order->sketch, SKETCH_HEAVY);
+	if (!w->classes_only)
+		answer_all(ret, w);
 	for (uint32_t i = 0; i < ret->classes_count; i++)
 		answer_class(&ret->classes[i], &w->classes[i],
 			     options->candidates ? &options->candidates[i] : NULL, w->settled);
@@ -343,30 +348,39 @@ static int sketch_is_whole(const struct sketch *s, struct error *err)
 	return 0;
 }
 
-int estimate_make(struct estimates *ret, const struct sketch *sketch, const struct estimate_options *options,
-		  struct error *err)
+int estimate_ordered(struct estimates *ret, struct sketch_order *order, const struct estimate_options *options,
+		     struct error *err)
 {
-	struct walk w = { 0 };
-	int status = sketch_is_whole(sketch, err);
+	struct walk w = { .order = order };
+	int status = sketch_is_whole(order->sketch, err);
 
 	*ret = (struct estimates){ 0 };
 	if (status)
 		return status;
-	bool ready = walk_init(&w, sketch, options);
+	sketch_order_group(order, options->class_of, options->classes_count, options->domain_of);
+	bool ready = walk_init(&w, options);
 	ret->classes_count = w.classes_count;
 	ret->classes = ready ? calloc((size_t)w.classes_count + 1, sizeof(*ret->classes)) : NULL;
-	if (!ret->classes) {
-		walk_free(&w);
-		return no_memory(err);
-	}
-	for (unsigned int stratum = 0; stratum < SKETCH_STRATA; stratum++) {
+	for (unsigned int stratum = 0; ret->classes && stratum < SKETCH_STRATA; stratum++) {
 		estimate_stratum(&w, stratum);
 		for (uint32_t i = 0; i < w.classes_count; i++)
 			ret->classes[i].groups += w.classes[i].gathered.regression.groups;
 	}
-	answer(ret, &w, options);
-	walk_free(&w);
-	return 0;
+	if (ret->classes)
+		answer(ret, &w, options);
+	free(w.classes);
+	return ret->classes ? 0 : no_memory(err);
+}
+
+int estimate_make(struct estimates *ret, const struct sketch *sketch, const struct estimate_options *options,
+		  struct error *err)
+{
+	struct sketch_order order;
+
+	*ret = (struct estimates){ 0 };
+	int status = sketch_order_init(&order, sketch) ? estimate_ordered(ret, &order, options, err) : no_memory(err);
+	sketch_order_free(&order);
+	return status;
 }
 
 void estimates_free(struct estimates *e)
@@ -384,7 +398,7 @@ struct pair {
 };
 
 struct matrix {
-	struct sketch_order order;
+	const struct sketch_order *order;
 	uint32_t classes_count;
 	struct pair *pairs;
 	uint64_t frames[ESTIMATE_MATRIX_MAX][SKETCH_STRATA];
@@ -405,7 +419,7 @@ static void matrix_content(struct matrix *m, const struct content_run *run)
 	uint32_t classes[ESTIMATE_MATRIX_MAX], count = 0;
 
 	for (uint32_t i = run->begin; i < run->end; i++) {
-		uint32_t class = sketch_order_class(&m->order, i);
+		uint32_t class = sketch_order_class(m->order, i);
 		if (class < m->classes_count && (count == 0 || classes[count - 1] != class))
 			classes[count++] = class;
 	}
@@ -422,12 +436,12 @@ static void matrix_content(struct matrix *m, const struct content_run *run)
 static void matrix_stratum(struct matrix *m, enum sketch_stratum stratum)
 {
 	size_t count = m->classes_count;
-	double theta = sketch_theta(m->order.sketch, stratum);
+	double theta = sketch_theta(m->order->sketch, stratum);
 	struct content_run run = { 0 };
 
 	memset(m->pairs, 0, count * count * sizeof(*m->pairs));
-	while (sketch_order_next(&m->order, &run))
-		if (sketch_order_slot(&m->order, run.begin)->stratum == stratum)
+	while (sketch_order_next(m->order, &run))
+		if (sketch_order_slot(m->order, run.begin)->stratum == stratum)
 			matrix_content(m, &run);
 	for (size_t a = 0; a < count; a++)
 		for (size_t b = a + 1; b < count; b++) {
@@ -441,11 +455,11 @@ static void matrix_stratum(struct matrix *m, enum sketch_stratum stratum)
 
 static void matrix_make(struct estimate *ret, struct matrix *m)
 {
-	const struct sketch *s = m->order.sketch;
+	const struct sketch *s = m->order->sketch;
 	size_t count = m->classes_count;
 
 	for (uint32_t owner = 0; owner < s->owners; owner++) {
-		uint32_t class = sketch_order_class_of(&m->order, owner);
+		uint32_t class = sketch_order_class_of(m->order, owner);
 		for (unsigned int stratum = 0; stratum < SKETCH_STRATA && class < count; stratum++)
 			m->frames[class][stratum] += s->owner_frames[owner][stratum];
 	}
@@ -458,10 +472,10 @@ static void matrix_make(struct estimate *ret, struct matrix *m)
 			ret[a * count + b] = ret[b * count + a] = part_estimate(&m->parts[a * count + b]);
 }
 
-int estimate_matrix(struct estimate *ret, const struct sketch *sketch, const uint32_t *class_of, uint32_t count,
+int estimate_matrix(struct estimate *ret, struct sketch_order *order, const uint32_t *class_of, uint32_t count,
 		    struct error *err)
 {
-	int status = sketch_is_whole(sketch, err);
+	int status = sketch_is_whole(order->sketch, err);
 
 	if (status)
 		return status;
@@ -469,14 +483,16 @@ int estimate_matrix(struct estimate *ret, const struct sketch *sketch, const uin
 		return fail(err, EXIT_FAILED, "a matrix of %u classes is too large: at most %d", count,
 			    ESTIMATE_MATRIX_MAX);
 	struct matrix m = {
+		.order = order,
 		.classes_count = count,
 		.pairs = calloc((size_t)count * count + 1, sizeof(*m.pairs)),
 		.parts = calloc((size_t)count * count + 1, sizeof(*m.parts)),
 	};
-	bool ready = sketch_order_init(&m.order, sketch, class_of, count, NULL) && m.pairs && m.parts;
-	if (ready)
+	bool ready = m.pairs && m.parts;
+	if (ready) {
+		sketch_order_group(order, class_of, count, NULL);
 		matrix_make(ret, &m);
-	sketch_order_free(&m.order);
+	}
 	free(m.pairs);
 	free(m.parts);
 	return ready ? 0 : no_memory(err);

@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "core/estimate/regression.h"
 #include "core/estimate/sketch.h"
+#include "core/estimate/sketch_order.h"
 
 enum total_measure {
 	TOTAL_UNION,		/* frames less distinct contents, as if there were one domain */
@@ -54,6 +55,7 @@ struct estimate_options {
 	bool settled;
 	const uint64_t *candidates;	/* per class: frames that there are; NULL: all were looked at */
 	uint64_t total_candidates;	/* of all; 0: all were looked at */
+	bool classes_only;		/* nothing is asked of all: `of` and `distinct` stay zeroed */
 };
 
 struct class_estimate {
@@ -74,12 +76,15 @@ struct estimates {
 };
 
 /*
- * Needs 4 bytes per slot in use (and as much in the library's sort) and about
- * 700 bytes per class while it runs. Fails when memory is out, and where the
- * sketch itself had failed.
+ * Needs 8 bytes per slot in use and about 700 bytes per class while it runs.
+ * Fails when memory is out, and where the sketch itself had failed.
  */
 int estimate_make(struct estimates *ret, const struct sketch *sketch, const struct estimate_options *options,
 		  struct error *err);
+
+/* The same of a sketch that is in order already: for several questions, which leave the order in other classes. */
+int estimate_ordered(struct estimates *ret, struct sketch_order *order, const struct estimate_options *options,
+		     struct error *err);
 void estimates_free(struct estimates *estimates);
 
 /* Classes that one matrix can hold. */
@@ -90,7 +95,7 @@ void estimates_free(struct estimates *estimates);
  * its mirror; the diagonal stays 0. class_of as above, `count` classes; an
  * owner of CLASS_NONE is left out. Across domains this is what would cross.
  */
-int estimate_matrix(struct estimate *ret, const struct sketch *sketch, const uint32_t *class_of, uint32_t count,
+int estimate_matrix(struct estimate *ret, struct sketch_order *order, const uint32_t *class_of, uint32_t count,
 		    struct error *err);
 
 #endif

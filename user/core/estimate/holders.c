@@ -17,6 +17,7 @@ struct work {
 	const struct holders_input *in;
 	struct holders *out;
 	struct grouping grouping;
+	struct sketch_order contents;	/* sorted once for all groupings */
 	uint32_t *order;		/* tasks, sorted by class */
 	uint32_t *class_of_task;
 	uint32_t *class_of;		/* per owner */
@@ -190,7 +191,8 @@ static int estimate_grouping(struct work *w)
 	size_t first = w->out->count;
 	uint32_t classes = classify(w);
 	struct estimate_options options = { .class_of = w->class_of, .classes_count = classes, .domain_of = w->domain_of,
-					    .max_page_sharing = in->max_page_sharing, .settled = in->settled };
+					    .max_page_sharing = in->max_page_sharing, .settled = in->settled,
+					    .classes_only = w->grouping.kind != HOLDER_PROCESS };
 	struct estimates e;
 
 	if (classes == UINT32_MAX)
@@ -201,7 +203,7 @@ static int estimate_grouping(struct work *w)
 		uint32_t task = in->task_of[owner];
 		w->class_of[owner] = task < in->sample->tasks_count ? w->class_of_task[task] : CLASS_NONE;
 	}
-	if (estimate_make(&e, in->sketch, &options, NULL))
+	if (estimate_ordered(&e, &w->contents, &options, NULL))
 		return in->sketch->failed ? -EINVAL : -ENOMEM;
 	fill_all(w, &e, first);
 	estimates_free(&e);
@@ -274,7 +276,9 @@ int holders_build(struct holders *ret, const struct holders_input *in)
 
 	*ret = (struct holders){ .settled = in->settled };
 	ret->groups = (uint64_t)in->sketch->used[SKETCH_LIGHT] + in->sketch->used[SKETCH_HEAVY];
-	int rc = w.order && w.class_of_task && w.class_of && w.domain_of ? build(&w) : -ENOMEM;
+	bool ready = sketch_order_init(&w.contents, in->sketch) && w.order && w.class_of_task && w.class_of && w.domain_of;
+	int rc = ready ? build(&w) : -ENOMEM;
+	sketch_order_free(&w.contents);
 	free(w.order);
 	free(w.class_of_task);
 	free(w.class_of);

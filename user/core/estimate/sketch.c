@@ -10,6 +10,9 @@
 
 /* The table is kept at most this full: linear probing stays short. */
 #define FULL_PERCENT 75
+/* It begins with this part of its slots. While it grows both are there, in the room of the index that comes later. */
+#define FIRST_PART 8
+#define FIRST_SLOTS 1024
 /* An estimate sorts an index of the slots in use: it, and the room that qsort takes to merge. */
 #define INDEX_BYTES 8
 /* The count of probes takes a quarter of a small budget, 512 KiB of a usual one, 1/32 of a large one. */
@@ -29,6 +32,19 @@ static uint64_t last_place(double theta)
 	return first_out ? first_out - 1 : 0;
 }
 
+static uint32_t full_at(uint32_t slots)
+{
+	return (uint32_t)((uint64_t)slots * FULL_PERCENT / 100);
+}
+
+/* With all tables empty. */
+static void begin(struct sketch *s, double theta)
+{
+	s->last[SKETCH_LIGHT] = last_place(theta);
+	s->last[SKETCH_HEAVY] = UINT64_MAX;
+	s->counts_distinct = true;
+}
+
 int sketch_init(struct sketch *ret, const struct sketch_options *options, struct error *err)
 {
 	size_t bytes = options->bytes ? options->bytes : SKETCH_DEFAULT_BYTES;
@@ -45,14 +61,15 @@ int sketch_init(struct sketch *ret, const struct sketch_options *options, struct
 		return fail(err, EXIT_FAILED, "no memory for a sample of %zu bytes", bytes);
 	size_t slots = (bytes - sizeof(*ret) - distinct_bytes(&ret->probes)) /
 		       (sizeof(struct sketch_slot) + INDEX_BYTES * FULL_PERCENT / 100.0);
-	ret->slots_count = slots < UINT32_MAX ? (uint32_t)slots : UINT32_MAX;
-	ret->used_max = (uint32_t)((uint64_t)ret->slots_count * FULL_PERCENT / 100);
+	ret->slots_max = slots < UINT32_MAX ? (uint32_t)slots : UINT32_MAX;
+	ret->used_max = full_at(ret->slots_max);
+	ret->slots_count = ret->slots_max / FIRST_PART > FIRST_SLOTS ? ret->slots_max / FIRST_PART : ret->slots_max;
 	ret->slots = calloc(ret->slots_count, sizeof(*ret->slots));
 	if (!ret->slots) {
 		sketch_free(ret);
 		return fail(err, EXIT_FAILED, "no memory for a sample of %zu bytes", bytes);
 	}
-	sketch_clear(ret, options->theta);
+	begin(ret, options->theta);
 	return 0;
 }
 
@@ -72,11 +89,9 @@ void sketch_clear(struct sketch *s, double theta)
 	free(s->owner_frames);
 	s->owner_frames = NULL;
 	s->owners = s->owners_capacity = s->heavy_count = s->used[SKETCH_LIGHT] = s->used[SKETCH_HEAVY] = 0;
-	s->last[SKETCH_LIGHT] = last_place(theta);
-	s->last[SKETCH_HEAVY] = UINT64_MAX;
-	s->counts_distinct = true;
 	s->probes_gone = s->probes_gone_variance = 0;
 	s->failed = 0;
+	begin(s, theta);
 }
 
 /* ---- frequent probes ---- */
@@ -186,6 +201,26 @@ void sketch_lower(struct sketch *s, enum sketch_stratum stratum, uint64_t last)
 	drop_what_is_out(s);
 }
 
+/* All slots from now on. Where memory is out, what there is has to do. */
+static void grow(struct sketch *s)
+{
+	struct sketch_slot *few = s->slots;
+	uint32_t few_count = s->slots_count;
+
+	s->slots = calloc(s->slots_max, sizeof(*s->slots));
+	if (!s->slots) {
+		s->slots = few;
+		s->slots_max = few_count;
+		s->used_max = full_at(few_count);
+		return;
+	}
+	s->slots_count = s->slots_max;
+	for (uint32_t i = 0; i < few_count; i++)
+		if (few[i].frames)
+			*slot_find(s, &few[i]) = few[i];
+	free(few);
+}
+
 static uint32_t frames_plus(uint32_t a, uint32_t b)
 {
 	return a > UINT32_MAX - b ? UINT32_MAX : a + b;
@@ -201,7 +236,9 @@ static void slot_add(struct sketch *s, const struct sketch_slot *new)
 		slot->young = frames_plus(slot->young, new->young);
 		return;
 	}
-	if (slots_used(s) >= s->used_max) {
+	if (slots_used(s) >= full_at(s->slots_count)) {
+		if (s->slots_count < s->slots_max)
+			grow(s);
 		make_room(s);
 		if (s->failed || place_is_out(s, new))
 			return;
@@ -351,8 +388,18 @@ static void drop_owners(struct sketch *s, const bool *gone)
 			memset(s->owner_frames[owner], 0, sizeof(s->owner_frames[owner]));
 }
 
+static bool any_left(const struct sketch *s, const bool *gone)
+{
+	for (uint32_t owner = 0; owner < s->owners; owner++)
+		if (gone[owner] && (s->owner_frames[owner][SKETCH_LIGHT] || s->owner_frames[owner][SKETCH_HEAVY]))
+			return true;
+	return false;
+}
+
 int sketch_forget_many(struct sketch *s, const bool *gone)
 {
+	if (!any_left(s, gone))
+		return 0;
 	size_t room = s->used[SKETCH_LIGHT] + 1;
 	uint64_t *leaving = malloc(room * sizeof(*leaving)), *staying = malloc(room * sizeof(*staying));
 

@@ -71,7 +71,8 @@ struct sketch {
 	uint64_t last[SKETCH_STRATA];	/* the last place that is kept: θ 2^64 - 1 */
 
 	struct sketch_slot *slots;
-	uint32_t slots_count;
+	uint32_t slots_count;		/* an eighth of slots_max, or all of them: a small host's stay in the cache */
+	uint32_t slots_max;
 	uint32_t used_max;
 	uint32_t used[SKETCH_STRATA];
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/search.h"
+#include "core/sort.h"
 
 uint32_t sketch_order_class_of(const struct sketch_order *o, uint32_t owner)
 {
@@ -21,39 +22,64 @@ static int compare(uint64_t a, uint64_t b)
 	return (a > b) - (a < b);
 }
 
-static int by_group(const void *a, const void *b, void *context)
+static const struct sketch_slot *slot_at(const struct sketch_order *o, const void *index)
 {
-	const struct sketch_order *o = context;
-	const struct sketch_slot *x = &o->sketch->slots[*(const uint32_t *)a];
-	const struct sketch_slot *y = &o->sketch->slots[*(const uint32_t *)b];
-	int order;
-
-	if ((order = compare(x->stratum, y->stratum)) || (order = compare(x->place, y->place)) ||
-	    (order = compare(x->hash, y->hash)))
-		return order;
-	order = compare(sketch_order_domain_of(o, x->owner), sketch_order_domain_of(o, y->owner));
-	if (order)
-		return order;
-	return compare(sketch_order_class_of(o, x->owner), sketch_order_class_of(o, y->owner));
+	return &o->sketch->slots[(uint32_t)*(const uint64_t *)index];
 }
 
-bool sketch_order_init(struct sketch_order *ret, const struct sketch *s, const uint32_t *class_of,
-		       uint32_t classes_count, const uint32_t *domain_of)
+static int by_content(const void *a, const void *b, void *context)
+{
+	const struct sketch_slot *x = slot_at(context, a), *y = slot_at(context, b);
+	int order = compare(x->place, y->place);
+
+	return order ? order : compare(x->hash, y->hash);
+}
+
+static int by_class(const void *a, const void *b, void *context)
+{
+	uint32_t x = slot_at(context, a)->owner, y = slot_at(context, b)->owner;
+	int order = compare(sketch_order_domain_of(context, x), sketch_order_domain_of(context, y));
+
+	return order ? order : compare(sketch_order_class_of(context, x), sketch_order_class_of(context, y));
+}
+
+/* Stratum and the upper bits of the place, of which none are wasted on those that the threshold leaves at 0. */
+static uint64_t key_of(const struct sketch *s, uint32_t slot)
+{
+	const struct sketch_slot *of = &s->slots[slot];
+	uint64_t last = s->last[of->stratum], place = of->place < last ? of->place : last;
+
+	place <<= last ? __builtin_clzll(last) : 0;
+	return (uint64_t)of->stratum << 63 | place >> 33 << 32 | slot;
+}
+
+bool sketch_order_init(struct sketch_order *ret, const struct sketch *s)
 {
 	size_t used = (size_t)s->used[SKETCH_LIGHT] + s->used[SKETCH_HEAVY];
 
-	*ret = (struct sketch_order){
-		.sketch = s, .class_of = class_of, .domain_of = domain_of,
-		.classes_count = class_of ? classes_count : s->owners,
-		.index = calloc(used + 1, sizeof(*ret->index)),
-	};
+	*ret = (struct sketch_order){ .sketch = s, .classes_count = s->owners,
+				      .index = calloc(used + 1, sizeof(*ret->index)) };
 	if (!ret->index)
 		return false;
 	for (uint32_t i = 0; i < s->slots_count; i++)
 		if (s->slots[i].frames)
-			ret->index[ret->count++] = i;
-	qsort_r(ret->index, ret->count, sizeof(*ret->index), by_group, ret);
+			ret->index[ret->count++] = key_of(s, i);
+	sort_by_upper_half(ret->index, ret->count, by_content, ret);
+	sketch_order_group(ret, NULL, s->owners, NULL);
 	return true;
+}
+
+void sketch_order_group(struct sketch_order *o, const uint32_t *class_of, uint32_t classes_count,
+			const uint32_t *domain_of)
+{
+	struct content_run run = { 0 };
+
+	o->class_of = class_of;
+	o->classes_count = class_of ? classes_count : o->sketch->owners;
+	o->domain_of = domain_of;
+	while (sketch_order_next(o, &run))
+		if (run.end > run.begin + 1)
+			qsort_r(o->index + run.begin, run.end - run.begin, sizeof(*o->index), by_class, o);
 }
 
 void sketch_order_free(struct sketch_order *o)

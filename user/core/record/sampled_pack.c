@@ -12,7 +12,7 @@
 #include "core/record/parts.h"
 
 _Static_assert(sizeof(void *) != 8 || (sizeof(struct sketch_slot) == 28 &&
-				       sizeof(struct sampled) - sizeof(struct sketch) == 88 && sizeof(struct sketch) == 32888 && sizeof(struct sampled_task) == 32),
+				       sizeof(struct sampled) - sizeof(struct sketch) == 88 && sizeof(struct sketch) == 32896 && sizeof(struct sampled_task) == 32),
 	       "what was added to them has to be recorded");
 
 static uint64_t bits_set(const struct distinct *d, unsigned int level)
