@@ -152,6 +152,7 @@ bench-run: deps-install
 	$(BUILD)/tests/bench_content
 	$(BUILD)/tests/bench_probe
 	$(BUILD)/tests/bench_sweep
+	$(BUILD)/tests/bench_budget
 	tests/bench/bench_ksmtop.sh $(BUILD)
 	tests/bench/bench_huge.sh $(BUILD)
 

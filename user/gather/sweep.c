@@ -599,6 +599,7 @@ int sweep_pass(struct sweep *s, struct sweep_pass *ret, struct error *err)
 	}
 	s->passes++;
 	s->pass_began = p.began;
+	pace_wait(&s->pace, s->read_bytes, s->options.stop);	/* what was estimated is paid for before it is told */
 	answer(&p, ret);
 	return 0;
 }
