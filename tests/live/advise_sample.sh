@@ -43,13 +43,49 @@ for count in candidate zero zero_in_huge huge merged unread shared_by_fork saved
 	equal "frames are counted exactly: $count" "$(jq ".frames.$count" "$work/exact.json")" \
 		"$(jq ".frames.$count" "$work/advise.json")"
 done
-holds "what a sample can't tell is null" '.granularity == null and .mappings == null and .duplicates.mergeable == null and .net_worthwhile_bytes == null' "$work/advise.json"
-holds "and it says why" '[.missing[].why] | any(test("sample"))' "$work/advise.json"
+holds "what a sample can't tell is null or not there" '.huge == null and (.granularity | length) == 1' "$work/advise.json"
+for what in "block sizes" "huge pages"; do
+	holds "and it says why: $what" ".missing | any(.what == \"$what\" and (.why | test(\"not known from a sample, because\")))" \
+		"$work/advise.json"
+done
+
+# ---- each figure that an exact look has, within its interval in most of the runs
+
+# runs_hold NAME: PATH's key, its _low and its _high in the runs, against $exact
+runs_hold() {
+	local held=0 key=$2
+	for ((run = 0; run < runs; run++)); do
+		jq -e --argjson t "$(jq "$1 | .$key" "$work/exact.json")" "$1 | .${key}_low <= \$t and \$t <= .${key}_high and
+			.${key}_low <= .$key and .$key <= .${key}_high" "$work/sampled.$run.json" >/dev/null && held=$((held + 1))
+	done
+	at_least "runs whose interval holds the exact ${1#.} $key" $held $((runs - 2))
+}
+runs_hold .duplicates mergeable
+runs_hold . net_worthwhile_bytes
+runs_hold .exposure needed_after_bytes
+runs_hold ".granularity[0]" distinct
+runs_hold ".domains[0]" mergeable
+large=$(jq '[.mappings[] | select(.candidate >= 64)] | length' "$work/exact.json")
+at_least "it has mappings to tell apart" "$large" 5
+for ((m = 0; m < large; m++)); do
+	runs_hold "([.mappings[] | select(.candidate >= 64)][$m])" duplicates
+done
+same='[.mappings[] | select(.candidate >= 64 and (.duplicates > .candidate / 20 or .duplicates < 2)) | {pid, start, candidate, zero, huge, worthwhile}]'
+equal "mappings are the same, and worth it or not" "$(jq -c "$same" "$work/exact.json")" \
+	"$(jq -c --argjson e "$(jq -c "[$same[].start]" "$work/exact.json")" \
+	'[.mappings[] | select(.start as $s | $e | index($s)) | {pid, start, candidate, zero, huge, worthwhile}]' "$work/advise.json")"
+holds "mappings, small ones together, are the whole" '.frames.candidate ==
+	([.mappings[].candidate] | add) + ([.small_mappings[].candidate] | add // 0)' "$work/advise.json"
 holds "its process has an interval too" '.processes[0] | .self_duplicates_low <= .self_duplicates and
 	.self_duplicates <= .self_duplicates_high and .attributed_bytes_high > 0' "$work/advise.json"
 
 advise --pid "$made_pid" --sample 100% --memory 64M
 equal "a sample of everything is the exact count" "$truth" "$(jq .duplicates.frames "$work/advise.json")"
+for query in .duplicates.mergeable '.duplicates | [.mergeable, .mergeable]' '.granularity[0].distinct'; do
+	equal "a sample of everything: $query" "$(jq -c "$query" "$work/exact.json")" "$(jq -c "$query" "$work/advise.json")"
+done
+holds "a sample of everything: its interval is a point" '.duplicates | .mergeable_low == .mergeable and
+	.mergeable_high == .mergeable' "$work/advise.json"
 advise --pid "$made_pid" --sample 6.25% --memory 256K
 holds "a small table: the share is halved until it fits, and the interval says so" \
 	".looked.sample.theta < 0.0625 and .duplicates.low <= $truth and $truth <= .duplicates.high" "$work/advise.json"

@@ -42,6 +42,40 @@ static void hold(struct made *made, uint32_t task, uint64_t content, uint32_t fr
 	s->tasks[task].zero += content == 1 ? frames : 0;
 }
 
+/* A mapping of a task: an owner of its own where it is large. The tasks' mappings are made one after the other. */
+static uint32_t add_area(struct made *made, uint32_t task, uint64_t pages, bool large, unsigned int flags)
+{
+	struct sample *s = &made->sample;
+	struct area *area = sample_add_area(s);
+
+	*area = (struct area){ .task = task, .start = s->areas_count << 32, .flags = flags, .present_pages = pages,
+			       .class = AREA_CANDIDATE };
+	area->end = area->start + pages * s->machine.page_bytes;
+	if (!s->tasks[task].areas++)
+		s->tasks[task].first_area = s->areas_count - 1;
+	if (!large)
+		return task;
+	assert_int_equal(sampled_add_area(s->sampled, s->areas_count - 1, task), 0);
+	return s->tasks_count + s->sampled->areas_count - 1;
+}
+
+/* hold() through a mapping: the task's counts and the mapping's. */
+static void hold_in(struct made *made, uint32_t owner, uint64_t content, uint32_t frames)
+{
+	struct sampled *s = made->sample.sampled;
+	uint32_t task = sampled_task_of(s, owner);
+
+	sketch_add(&s->sketch, mix64(content), mix64(content), owner, frames);
+	s->candidate += frames;
+	s->tasks[task].candidate += frames;
+	s->zero += content == 1 ? frames : 0;
+	s->tasks[task].zero += content == 1 ? frames : 0;
+	if (owner >= s->tasks_count) {
+		s->areas[owner - s->tasks_count].candidate += frames;
+		s->areas[owner - s->tasks_count].zero += content == 1 ? frames : 0;
+	}
+}
+
 static void end(struct made *made)
 {
 	model_free(&made->model);
@@ -134,7 +168,7 @@ static void part_of_the_contents(void **state)
 	const struct sharing *crossing = &made.model.domain_sharing[0];
 	assert_true(crossing->low <= 8000 && 8000 <= crossing->high);
 	assert_true(crossing->low < crossing->frames && crossing->frames < crossing->high);
-	assert_int_equal(made.model.granularity_levels, 0);
+	assert_int_equal(made.model.granularity_levels, 1);
 	assert_int_equal(made.model.sharing_count, 3);	/* each two processes hold 4000 contents in common */
 	for (size_t i = 0; i < 3; i++) {
 		const struct sharing *pair = &made.model.sharing[i];
@@ -144,11 +178,126 @@ static void part_of_the_contents(void **state)
 	end(&made);
 }
 
+/* Counted by hand: which mappings are worth it, and what they give inside the domains. */
+static void mappings_by_hand(void **state)
+{
+	struct made made = { 0 };
+
+	(void)state;
+	begin(&made, 1);
+	uint32_t twice = add_area(&made, 0, 100, true, 0), unique = add_area(&made, 0, 200, true, 0);
+	uint32_t secret = add_area(&made, 0, 10, true, AREA_SECRET), small = add_area(&made, 0, 5, false, 0);
+	uint32_t other = add_area(&made, 1, 100, true, 0), zeros = add_area(&made, 2, 8, true, 0);
+	for (uint64_t i = 0; i < 50; i++)
+		hold_in(&made, twice, 100 + i, 2);
+	for (uint64_t i = 0; i < 200; i++)
+		hold_in(&made, unique, 1000 + i, 1);
+	hold_in(&made, secret, 7, 10);
+	hold_in(&made, small, 8, 5);
+	for (uint64_t i = 0; i < 100; i++)
+		hold_in(&made, other, i < 30 ? 100 + i : 2000 + i, 1);	/* 30 contents of `twice` */
+	hold_in(&made, zeros, 1, 8);
+	made.sample.engine.knob[KNOB_USE_ZERO_PAGES] = value_of(1);
+	made.sample.engine.knob[KNOB_PAGES_SHARING] = value_of(11);
+	assert_int_equal(model_build(&made.model, &made.sample), 0);
+
+	const bool worthwhile[] = { true, false, false, true, true, true };
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(made.model.worthwhile[i], worthwhile[i]);
+	const struct mapping_counts *m = made.model.mappings;
+	assert_float_equal(m[0].duplicates, 30 * 2 * (1 - 1.0 / 3) + 20, 1e-6);
+	assert_float_equal(m[4].duplicates, 30 * (1 - 1.0 / 3), 1e-6);
+	assert_float_equal(m[0].low, m[0].duplicates, 1e-6);
+	assert_int_equal(m[0].candidate, 100);
+	assert_true(m[3].in_rest && !m[0].in_rest);
+	assert_int_equal(made.model.rests[0].candidate, 5);
+	assert_int_equal(made.model.rests[1].candidate, 0);
+	assert_int_equal(m[5].zero, 8);
+	/* 50 + 30 frames of `twice` and `other`, 4 of the small one; with use_zero_pages all 8 zeros */
+	assert_int_equal(made.model.duplicates.mergeable, 50 + 30 + 4 + 8);
+	assert_int_equal(made.model.duplicates.mergeable_low, made.model.duplicates.mergeable);
+	assert_int_equal(made.model.duplicates.mergeable_high, made.model.duplicates.mergeable);
+	assert_int_equal(made.model.by_domain[0].mergeable, 84);
+	assert_int_equal(made.model.by_domain[1].mergeable, 8);
+	assert_int_equal(made.model.tracked_pages, 100 + 5 + 100 + 8);
+	assert_int_equal(made.model.net_part_bytes, 92 * 4096 - 213 * 64);
+	assert_int_equal(made.model.exposure.needed_predicted_bytes, (92 + 11) * 4096);
+	assert_int_equal(made.model.granularity_levels, 1);
+	assert_int_equal(made.model.granularity[0].distinct, made.model.duplicates.distinct);
+	end(&made);
+}
+
+/* What changes at a rate is not there when a slow ksmd comes round: 1/8 of it stays for three half-lives. */
+static void potential_at_the_pace_of_ksmd(void **state)
+{
+	struct made made = { 0 };
+
+	(void)state;
+	begin(&made, 1);
+	uint32_t area = add_area(&made, 0, 8000, true, 0);
+	for (uint64_t i = 0; i < 4000; i++)
+		hold_in(&made, area, 100 + i, 2);
+	for (uint64_t i = 0; i < 4000; i++)
+		survival_add(&made.sample.sampled->tasks[0].stays, 2, i % 2 ? 2 : 0, 1);
+	made.sample.sampled->told = true;
+	made.sample.settle_seconds = 10;
+	assert_int_equal(model_build(&made.model, &made.sample), 0);
+	assert_false(made.model.duplicates.paced);	/* no engine, no pace */
+	model_free(&made.model);
+	made.sample.engine.knob[KNOB_RUN] = value_of(1);
+	made.sample.engine.knob[KNOB_PAGES_TO_SCAN] = value_of(100);
+	made.sample.engine.knob[KNOB_SLEEP_MILLISECS] = value_of(500);	/* 8000 pages in 40 seconds, with the visits */
+	assert_int_equal(model_build(&made.model, &made.sample), 0);
+	const struct duplicate_counts *d = &made.model.duplicates;
+	const struct lasting *l = &made.model.lasts;
+	assert_true(l->known && d->paced);
+	assert_float_equal(l->share, 0.5, 1e-9);
+	assert_float_equal(l->half_life, 10, 1e-6);
+	assert_true(l->half_life_low < 10 && 10 < l->half_life_high);
+	assert_in_range(made.model.eta_seconds, 79, 82);
+	assert_int_equal(d->mergeable, 4000);
+	assert_in_range(d->at_pace, 495, 500);
+	assert_true(d->at_pace_low < d->at_pace && d->at_pace < d->at_pace_high);
+	end(&made);
+}
+
+/* The intervals of mappings, and of what is worth merging, hold what is true; those of a mapping apart do, too. */
+static void mappings_from_a_part(void **state)
+{
+	struct made made = { 0 };
+	uint32_t owner[6];
+
+	(void)state;
+	begin(&made, 1.0 / 8);
+	for (uint32_t i = 0; i < 6; i++)
+		owner[i] = add_area(&made, i / 2, 20000, true, 0);
+	for (uint64_t content = 2; content < 60002; content++)
+		hold_in(&made, owner[content % 6], content, 1 + (content % 6 < 3));	/* mappings 0 … 2: all twice */
+	assert_int_equal(model_build(&made.model, &made.sample), 0);
+	for (uint32_t i = 0; i < 6; i++) {
+		const struct mapping_counts *m = &made.model.mappings[i];
+		double truth = i < 3 ? 10000 : 0;
+		assert_int_equal(m->candidate, i < 3 ? 20000 : 10000);
+		assert_true(m->low <= truth && truth <= m->high);
+		assert_true(m->high - m->low < 1500);
+		assert_int_equal(made.model.worthwhile[i], i < 3);
+	}
+	const struct duplicate_counts *d = &made.model.duplicates;
+	assert_true(d->mergeable_low <= 30000 && 30000 <= d->mergeable_high);
+	assert_true(d->mergeable_high - d->mergeable_low < 2000);
+	assert_true(made.model.net_part_low <= made.model.net_part_bytes &&
+		    made.model.net_part_bytes <= made.model.net_part_high);
+	end(&made);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_sample_is_exact),
 		cmocka_unit_test(part_of_the_contents),
+		cmocka_unit_test(mappings_by_hand),
+		cmocka_unit_test(mappings_from_a_part),
+		cmocka_unit_test(potential_at_the_pace_of_ksmd),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

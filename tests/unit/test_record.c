@@ -144,12 +144,23 @@ static void made_sampled(struct sample *s, uint64_t key)
 	made_processes(s);
 	assert_int_equal(sampled_new(&s->sampled, 3, &options, NULL), 0);
 	sketch_set_heavy(&s->sampled->sketch, &zero, 1);
+	for (uint32_t i = 0; i < 4; i++) {		/* the second and the last are owners of their own */
+		made_area(s, i ? i - 1 : 0, 0x100000ull * PAGE * (i + 1), 3000);
+		s->tasks[i ? i - 1 : 0].first_area = i > 1 ? i : 0;
+		if (i % 2)
+			assert_int_equal(sampled_add_area(s->sampled, i, i - 1), 0);
+	}
 	for (uint64_t content = 1; content < 1500; content++)
 		for (uint32_t owner = 0; owner < 1 + content % 3; owner++) {
 			uint64_t hash = mix64(content ^ key);
 			sketch_add(&s->sampled->sketch, mix64((content & ~1ull) ^ key ^ 77), hash, owner, 1 + content % 2);
 			s->sampled->candidate += 1 + content % 2;
 			s->sampled->tasks[owner].candidate += 1 + content % 2;
+			if (content % 3 == 0) {
+				sketch_add(&s->sampled->sketch, mix64((content & ~1ull) ^ key ^ 77), hash, 3 + owner % 2, 3);
+				s->sampled->areas[owner % 2].candidate += 3;
+			}
+			survival_add(&s->sampled->tasks[owner].stays, 3, content % 8 ? 3 : 1, 1);
 		}
 	s->sampled->zero = s->sampled->tasks[0].zero = 2;
 	s->sampled->followed = 1;

@@ -163,8 +163,8 @@ static int advise(const struct advise_options *o, const struct sysroot *root, co
 
 int advise_run(const struct advise_options *o, const volatile sig_atomic_t *stop, struct error *err)
 {
-	struct sysroot root;
-	int rc = o->compare ? advise_compare(o, err) : sysroot_open(&root, o->sysroot, err);
+	struct sysroot root = { .dir = -1 };
+	int rc = o->compare ? advise_compare(o, err) : o->replay ? 0 : sysroot_open(&root, o->sysroot, err);
 	if (rc || o->compare)
 		return rc;
 	rc = o->calibrate ? advise_calibrate(&root, o, stop, err)

@@ -42,6 +42,13 @@ struct duplicate_counts {
 	uint64_t inside_low, inside_high;	/* 95 % interval of inside_domains, where sampled */
 	uint64_t inside_domains;	/* freed by merging only inside each trust domain */
 	uint64_t mergeable;		/* in worthwhile mappings, inside domains, capped: what the engine's settings give */
+	uint64_t mergeable_low, mergeable_high;	/* 95 % interval; equal to mergeable when exact */
+	/*
+	 * Of it, what is left when ksmd comes round a second time, where that takes
+	 * longer than the two looks were apart; only where `paced`.
+	 */
+	bool paced;
+	uint64_t at_pace, at_pace_low, at_pace_high;
 };
 
 #define GRANULARITY_LEVELS 5		/* base page, 4 ×, 16 ×, PMD, PUD */
@@ -50,6 +57,14 @@ struct granularity {
 	uint64_t block_bytes;
 	uint64_t blocks;		/* aligned, all pages present candidates */
 	uint64_t distinct;
+	uint64_t low, high;		/* 95 % interval of distinct; equal to it when exact */
+};
+
+/* How long pages stay as they are, from those that were looked at twice; each with its 95 % interval. */
+struct lasting {
+	bool known;
+	double share, share_low, share_high;	/* that stayed between the two looks */
+	double half_life, half_life_low, half_life_high;	/* seconds; INFINITY: no change was seen */
 };
 
 struct owner_counts {
@@ -58,6 +73,7 @@ struct owner_counts {
 	uint64_t self_duplicates;	/* candidate - distinct */
 	uint64_t self_low, self_high;	/* 95 % intervals, where sampled */
 	double attributed_low, attributed_high;
+	struct lasting lasts;
 	double attributed_frames;	/* its share of all duplicates; shares add up to duplicates.frames */
 };
 
@@ -78,11 +94,16 @@ struct domain_counts {
 	uint64_t candidate;
 	uint64_t duplicates;		/* freed by merging all of it, and nothing else */
 	uint64_t low, high;		/* 95 % interval; equal to duplicates when exact */
+	uint64_t mergeable;		/* in worthwhile mappings, capped */
+	uint64_t mergeable_low, mergeable_high;	/* likewise */
 };
 
 struct mapping_counts {
 	uint64_t candidate;
 	double duplicates;		/* its share of the duplicates: 1 - 1/copies per frame */
+	double low, high;		/* 95 % interval, where sampled */
+	uint64_t volatile_low, volatile_high;	/* likewise */
+	bool in_rest;			/* sampled, and too small to be told alone: it is in the rest of its process */
 	uint64_t huge;
 	uint64_t zero;
 	uint64_t is_volatile;
@@ -117,6 +138,7 @@ struct reason {
 struct exposure {
 	uint64_t needed_bytes;
 	uint64_t needed_predicted_bytes;	/* the same, once the advice was carried out */
+	uint64_t needed_low, needed_high;	/* its 95 % interval, where sampled; equal to it when exact */
 	struct value available_bytes;
 };
 
@@ -125,16 +147,19 @@ struct huge;
 struct model {
 	bool complete;			/* nothing is missing */
 	/*
-	 * From a sample of contents: nobody knows of single mappings, so of these,
-	 * of `granularity`, `domains`, what is mergeable, and net_part_bytes,
-	 * nothing is known. Frame counts are exact all the same, but for volatile ones.
+	 * From a sample of contents: small mappings are known as the `rests` of their
+	 * processes; of blocks larger than a page, of `domains` and `together`, which
+	 * a plan is made of, and of huge pages nothing is known. Frame counts are
+	 * exact all the same, but for volatile ones.
 	 */
 	bool sampled;
 	double theta;			/* share of the contents that were kept */
 	struct frame_counts frames;
 	struct duplicate_counts duplicates;
+	struct lasting lasts;		/* of all pages that were looked at twice */
 	int64_t net_bytes;		/* saved less metadata, with all candidates tracked */
 	int64_t net_part_bytes;		/* the same with only the worthwhile mappings tracked, inside trust domains */
+	int64_t net_part_low, net_part_high;	/* 95 % interval; equal to net_part_bytes when exact */
 	uint64_t candidate_pages;	/* mappings of candidates: each would be tracked on its own */
 	uint64_t tracked_pages;		/* of these, in worthwhile mappings */
 	double eta_seconds;		/* until merging at the present settings; < 0: never */
@@ -144,6 +169,7 @@ struct model {
 
 	struct owner_counts *processes;	/* one per sample.tasks */
 	struct mapping_counts *mappings;	/* one per sample.areas */
+	struct mapping_counts *rests;	/* one per sample.tasks: its mappings that are `in_rest`; NULL when exact */
 	bool *worthwhile;		/* one per sample.areas: opt it in */
 	struct saving *domains;		/* by ascending key */
 	size_t domains_count;

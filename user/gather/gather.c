@@ -105,8 +105,12 @@ static int look_by_sample(struct sample *s, const struct sysroot *root, struct c
 {
 	struct sampling *sampling = NULL;
 
-	sample_lacks(s, "mappings, block sizes", NOT_READ,
-		     "a sample of contents can't tell them: look at every page (--exact)");
+	sample_lacks(s, "block sizes", NOT_READ, "not known from a sample, because blocks are compared whole and it has "
+		     "pages here and there: look at every page (--exact)");
+	sample_lacks(s, "huge pages", NOT_READ, "what they hide is not known from a sample, because that hangs on every "
+		     "page in them: look at every page (--exact)");
+	if (o->settle_seconds <= 0)
+		sample_lacks(s, "changing pages", NOT_READ, "nobody looked twice: --settle says how far apart");
 	int rc = sampling_look(&sampling, s, root, content, o, err);
 	if (!rc && o->settle_seconds > 0) {
 		wait_until(start + o->settle_seconds, o);

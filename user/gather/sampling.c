@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/search.h"
 #include "core/estimate/sampled.h"
 #include "core/frame_set.h"
 #include "core/mix.h"
@@ -24,6 +25,9 @@
 /* Frequent contents are followed as long as they are at most this share of all pages: each costs a whole hash. */
 #define FOLLOWED_SHARE 0.25
 
+/* A mapping from so many pages on is told apart; smaller ones of a process are told together. */
+#define AREA_PAGES 64
+
 struct sampling {
 	struct walk walk;
 	struct gather_options options;	/* of a look, with the memory that is left to the sketch */
@@ -31,6 +35,8 @@ struct sampling {
 	struct sketch *sketch;
 	struct sampling_past past;
 	uint32_t per_task;		/* owners that a task has in the sketch */
+	bool by_area;			/* large mappings are owners, too */
+	struct sampled_area *area;	/* the one that is walked, where it is an owner; else NULL */
 	struct frame_set met, again;
 	uint64_t zero_hash;
 	uint64_t unlike;		/* for what could not be read: a number of its own */
@@ -81,7 +87,44 @@ static uint32_t owner_of(const struct sampling *l, const struct area *area, size
 {
 	const struct chunk *c = &l->walk.chunk;
 	bool exclusive = c->entries[i] & PAGEMAP_EXCLUSIVE;
-	return l->per_task == 1 ? area->task : sampling_owner(area->task, exclusive);
+	if (l->per_task > 1)
+		return sampling_owner(area->task, exclusive);
+	return l->area ? (uint32_t)(l->sampled->tasks_count + (l->area - l->sampled->areas)) : area->task;
+}
+
+/* Where memory is out, it is told together with the small ones. */
+static void begin_area(void *context, struct area *area)
+{
+	struct sampling *l = context;
+	const struct sample *s = l->walk.sample;
+	bool large = (area->end - area->start) / s->machine.page_bytes >= AREA_PAGES || (area->flags & AREA_SECRET);
+
+	l->area = NULL;
+	if (l->by_area && large && area->class == AREA_CANDIDATE &&
+	    !sampled_add_area(l->sampled, area - s->areas, area->task))
+		l->area = &l->sampled->areas[l->sampled->areas_count - 1];
+}
+
+static void end_area(void *context, struct area *area)
+{
+	struct sampling *l = context;
+
+	(void)area;
+	if (l->area && !l->area->candidate)
+		l->sampled->areas_count--;
+	l->area = NULL;
+}
+
+static void count_candidate(struct sampling *l, struct sampled_task *task, bool huge)
+{
+	l->sampled->candidate++;
+	l->sampled->huge += huge;
+	task->candidate++;
+	task->huge += huge;
+	if (l->area) {
+		l->area->candidate++;
+		l->area->huge += huge;
+	}
 }
 
 static int take_page(struct sampling *l, const struct area *area, size_t i, struct error *err)
@@ -93,11 +136,8 @@ static int take_page(struct sampling *l, const struct area *area, size_t i, stru
 
 	if (rc || !new)
 		return rc;
-	l->sampled->candidate++;
-	task->candidate++;
+	count_candidate(l, task, chunk_huge(c, i));
 	l->sampled->merged += !!(c->kflags[i] & KPAGE_KSM);
-	l->sampled->huge += chunk_huge(c, i);
-	task->huge += chunk_huge(c, i);
 	if (chunk_unreadable(c, i)) {
 		add_unread(l, owner_of(l, area, i));
 		return 0;
@@ -119,6 +159,8 @@ static int take_pages(void *context, struct area *area, size_t i, size_t count, 
 
 static void count_zero(struct sampling *l, uint32_t task, bool huge)
 {
+	if (l->area)
+		l->area->zero++;
 	l->sampled->zero++;
 	l->sampled->zero_in_huge += huge;
 	l->sampled->tasks[task].zero++;
@@ -275,7 +317,8 @@ int sampling_begin(struct sampling **ret, struct sample *s, const struct sysroot
 
 int sampling_walk(struct sampling *l, size_t first_task, struct error *err)
 {
-	static const struct walk_sink sink = { .pages = take_pages, .chunk_end = read_chunk };
+	static const struct walk_sink sink = { .pages = take_pages, .chunk_end = read_chunk,
+					       .area_begin = begin_area, .area_end = end_area };
 
 	if (sampled_grow(l->sampled, l->walk.sample->tasks_count))
 		return walk_out_of_memory(err);
@@ -340,6 +383,7 @@ int sampling_look(struct sampling **ret, struct sample *s, const struct sysroot 
 	if (!rc && options->settle_seconds > 0)
 		rc = make_ages(l, &l->options, err);
 	l->per_task = 1;
+	l->by_area = !options->fleet;
 	walk_begin(&l->walk, s, root, content, &l->options);
 	if (!rc)
 		rc = prepare(l, content, &l->options, err);
@@ -396,15 +440,17 @@ static int look_at_batch(struct sampling *l, const struct pagemap *map, const st
 /* Entries of pagemap that are not asked for cost less than a call. */
 #define NEAR_PAGES 64
 
+/* *ret_gone: it ended, and all its pages have changed. */
 static int look_at_task(struct sampling *l, const struct task *task, const uint32_t *order, size_t count,
-			struct error *err)
+			bool *ret_gone, struct error *err)
 {
 	const struct age *slots = l->past.ages->slots;
 	struct pagemap map;
 	int rc = 0;
 
-	if (pagemap_open(&map, l->walk.root, task->pid, l->walk.sample->machine.page_bytes) != KNOWN)
-		return 0;	/* it ended: all its pages have changed */
+	*ret_gone = pagemap_open(&map, l->walk.root, task->pid, l->walk.sample->machine.page_bytes) != KNOWN;
+	if (*ret_gone)
+		return 0;
 	for (size_t i = 0, next; !rc && i < count; i = next) {
 		uint64_t first = age_page(&slots[order[i]]);
 		for (next = i + 1; next < count && age_page(&slots[order[next]]) - first < CHUNK_PAGES &&
@@ -417,9 +463,22 @@ static int look_at_task(struct sampling *l, const struct task *task, const uint3
 	return rc;
 }
 
+/* Whose a page of a task is: its mapping's, or the task's. */
+static uint32_t owner_at(const struct sampling *l, uint32_t task, uint64_t address)
+{
+	const struct sampled *of = l->sampled;
+	const struct area *areas = l->walk.sample->areas;
+	size_t at = partition_point(of->areas_count, i, of->areas[i].task < task ||
+				    (of->areas[i].task == task && areas[of->areas[i].area].end <= address));
+	bool inside = at < of->areas_count && of->areas[at].task == task && areas[of->areas[at].area].start <= address;
+
+	return inside ? (uint32_t)(of->tasks_count + at) : task;
+}
+
 /* What was not met again is young. */
 static void tell_young(struct sampling *l)
 {
+	uint64_t page_bytes = l->walk.sample->machine.page_bytes;
 	const struct ages *a = l->past.ages;
 	uint32_t each = (uint32_t)lround(1 / ages_share(a, SKETCH_HEAVY));
 
@@ -427,9 +486,23 @@ static void tell_young(struct sampling *l)
 		sketch_lower(l->sketch, SKETCH_LIGHT, (uint64_t)a->last[SKETCH_LIGHT] << 32 | UINT32_MAX);
 	for (uint32_t i = 0; i < a->slots_count; i++)
 		if (a->slots[i].page && !age_met(&a->slots[i]))
-			sketch_keep_young(l->sketch, a->slots[i].hash, a->slots[i].owner,
+			sketch_keep_young(l->sketch, a->slots[i].hash,
+					  owner_at(l, a->slots[i].owner, age_page(&a->slots[i]) * page_bytes),
 					  age_stratum(&a->slots[i]) == SKETCH_HEAVY ? each : 1);
 	l->sampled->told = true;
+}
+
+/* How many stayed, by process. It takes the pages that were not met out of `ages`: the last question to it. */
+static int tell_survival(struct sampling *l, const bool *gone, struct error *err)
+{
+	size_t tasks = l->walk.sample->tasks_count;
+	struct survival *sums = calloc(tasks + 1, sizeof(*sums));
+	int rc = sums ? ages_end(l->past.ages, gone, sums, tasks) : -ENOMEM;
+
+	for (size_t i = 0; !rc && i < tasks; i++)
+		l->sampled->tasks[i].stays = sums[i];
+	free(sums);
+	return rc ? walk_out_of_memory(err) : 0;
 }
 
 int sampling_look_again(struct sampling *l, struct error *err)
@@ -441,16 +514,20 @@ int sampling_look_again(struct sampling *l, struct error *err)
 		return 0;
 	ages_begin(a, 2);
 	uint32_t *order = ages_list(a, &count);
-	int rc = order ? 0 : walk_out_of_memory(err);
+	bool *gone = calloc(l->walk.sample->tasks_count + 1, sizeof(*gone));
+	int rc = order && gone ? 0 : walk_out_of_memory(err);
 	for (size_t i = 0, next; !rc && i < count; i = next) {
 		uint32_t task = a->slots[order[i]].owner;
 		for (next = i + 1; next < count && a->slots[order[next]].owner == task; next++)
 			;
-		rc = look_at_task(l, &l->walk.sample->tasks[task], order + i, next - i, err);
+		rc = look_at_task(l, &l->walk.sample->tasks[task], order + i, next - i, &gone[task], err);
 	}
 	free(order);
-	if (!rc)
+	if (!rc) {
 		tell_young(l);
+		rc = tell_survival(l, gone, err);
+	}
+	free(gone);
 	l->sampled->hashed = l->places.hashed;
 	l->walk.sample->frames_read = l->places.hashed;
 	return rc;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Schema ksm-advise/1; the keys are described in docs/json.md. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/estimate/sampled.h"
@@ -24,6 +25,36 @@ static void count(struct json *j, const char *key, bool looked_at, uint64_t valu
 		json_u64(j, key, value);
 	else
 		json_null(j, key);
+}
+
+/* KEY_low and KEY_high, only where contents were sampled. */
+static void interval(struct json *j, const char *key, bool sampled, int64_t low, int64_t high)
+{
+	char name[64];
+
+	if (!sampled)
+		return;
+	snprintf(name, sizeof(name), "%s_low", key);
+	json_i64(j, name, low);
+	snprintf(name, sizeof(name), "%s_high", key);
+	json_i64(j, name, high);
+}
+
+/* How long pages stay as they are; null where nobody looked twice. An end of the interval that nothing bounds is null. */
+static void lasting(struct json *j, const struct lasting *l)
+{
+	if (!l->known) {
+		json_null(j, "lasting");
+		return;
+	}
+	json_object(j, "lasting");
+	json_double(j, "stayed", l->share);
+	json_double(j, "stayed_low", l->share_low);
+	json_double(j, "stayed_high", l->share_high);
+	json_double(j, "half_life_seconds", l->half_life);
+	json_double(j, "half_life_low_seconds", l->half_life_low);
+	json_double(j, "half_life_high_seconds", l->half_life_high);
+	json_end_object(j);
 }
 
 static void looked(struct json *j, const struct sample *s)
@@ -95,7 +126,13 @@ static void duplicates(struct json *j, const struct model *m, bool read)
 		json_u64(j, "inside_domains_high", d->inside_high);
 	}
 	count(j, "crossing_domains", read, m->crossing_frames);
-	count(j, "mergeable", read && !m->sampled, d->mergeable);
+	count(j, "mergeable", read, d->mergeable);
+	interval(j, "mergeable", m->sampled, d->mergeable_low, d->mergeable_high);
+	count(j, "mergeable_at_pace", read && d->paced, d->at_pace);
+	if (read && d->paced) {
+		json_u64(j, "mergeable_at_pace_low", d->at_pace_low);
+		json_u64(j, "mergeable_at_pace_high", d->at_pace_high);
+	}
 	json_end_object(j);
 }
 
@@ -103,7 +140,8 @@ static void exposure(struct json *j, const struct exposure *e, bool sampled)
 {
 	json_object(j, "exposure");
 	json_u64(j, "needed_bytes", e->needed_bytes);
-	count(j, "needed_after_bytes", !sampled, e->needed_predicted_bytes);
+	json_u64(j, "needed_after_bytes", e->needed_predicted_bytes);
+	interval(j, "needed_after_bytes", sampled, e->needed_low, e->needed_high);
 	json_value(j, "available_bytes", e->available_bytes);
 	json_end_object(j);
 }
@@ -128,6 +166,7 @@ static void granularity(struct json *j, const struct model *m, bool read)
 		json_u64(j, "block_bytes", m->granularity[i].block_bytes);
 		json_u64(j, "blocks", m->granularity[i].blocks);
 		json_u64(j, "distinct", m->granularity[i].distinct);
+		interval(j, "distinct", m->sampled, m->granularity[i].low, m->granularity[i].high);
 		json_end_object(j);
 	}
 	json_end_array(j);
@@ -161,6 +200,7 @@ static void processes(struct json *j, const struct sample *s, const struct model
 		count(j, "attributed_bytes", read, (uint64_t)llround(m->processes[i].attributed_frames * s->machine.page_bytes));
 		if (m->sampled)
 			process_intervals(j, &m->processes[i], s->machine.page_bytes);
+		lasting(j, &m->processes[i].lasts);
 		json_value(j, "merging_pages", t->ksm.merging_pages);
 		json_value(j, "profit_bytes", t->ksm.profit_bytes);
 		json_end_object(j);
@@ -213,11 +253,24 @@ static void domains(struct json *j, const struct sample *s, const struct model *
 		count(j, "duplicates", read, d->duplicates);
 		count(j, "low", read, d->low);
 		count(j, "high", read, d->high);
-		count(j, "mergeable", read && !m->sampled, m->sampled ? 0 : m->domains[i].frames);
+		count(j, "mergeable", read, d->mergeable);
+		interval(j, "mergeable", m->sampled, d->mergeable_low, d->mergeable_high);
 		json_end_object(j);
 	}
 	json_end_array(j);
 	sharing(j, "sharing_by_domain", s, m->domain_sharing, m->domain_sharing_count, BY_DOMAIN);
+}
+
+static void mapping_counts(struct json *j, const struct model *m, const struct mapping_counts *c)
+{
+	bool told = !m->sampled || m->frames.volatile_known;
+
+	json_u64(j, "duplicates", (uint64_t)llround(fmax(c->duplicates, 0)));
+	interval(j, "duplicates", m->sampled, (int64_t)floor(fmax(c->low, 0)), (int64_t)ceil(fmax(c->high, 0)));
+	json_u64(j, "huge", c->huge);
+	json_u64(j, "zero", c->zero);
+	count(j, "volatile", told, c->is_volatile);
+	interval(j, "volatile", m->sampled && told, c->volatile_low, c->volatile_high);
 }
 
 static void mappings(struct json *j, const struct sample *s, const struct model *m)
@@ -234,12 +287,34 @@ static void mappings(struct json *j, const struct sample *s, const struct model 
 		json_u64(j, "start", area->start);
 		json_u64(j, "end", area->end);
 		json_u64(j, "candidate", c->candidate);
-		json_u64(j, "duplicates", (uint64_t)llround(c->duplicates));
-		json_u64(j, "huge", c->huge);
-		json_u64(j, "zero", c->zero);
-		json_u64(j, "volatile", c->is_volatile);
+		mapping_counts(j, m, c);
 		json_bool(j, "opted_in", area->flags & AREA_MERGEABLE);
 		json_bool(j, "worthwhile", m->worthwhile[a]);
+		json_end_object(j);
+	}
+	json_end_array(j);
+}
+
+/* What a sample tells of the small mappings of each process: of all of them together. */
+static void small_mappings(struct json *j, const struct sample *s, const struct model *m)
+{
+	json_array(j, "small_mappings");
+	for (size_t i = 0; i < s->tasks_count; i++) {
+		const struct task *t = &s->tasks[i];
+		uint64_t mappings = 0, worthwhile = 0;
+		if (!m->rests[i].candidate)
+			continue;
+		for (size_t a = t->first_area; a < t->first_area + t->areas; a++) {
+			bool there = m->mappings[a].in_rest && area_tracked_pages(&s->areas[a]);
+			mappings += there;
+			worthwhile += there && m->worthwhile[a];
+		}
+		json_object(j, NULL);
+		json_i64(j, "pid", t->pid);
+		json_u64(j, "mappings", mappings);
+		json_u64(j, "candidate", m->rests[i].candidate);
+		mapping_counts(j, m, &m->rests[i]);
+		json_bool(j, "worthwhile", worthwhile);
 		json_end_object(j);
 	}
 	json_end_array(j);
@@ -250,10 +325,9 @@ static void lists(struct json *j, const struct sample *s, const struct model *m)
 	sharing(j, "sharing", s, m->sharing, m->sharing_count, BY_PID);
 	sharing(j, "sharing_by_uid", s, m->uid_sharing, m->uid_sharing_count, BY_UID);
 	sharing(j, "sharing_by_cgroup", s, m->cgroup_sharing, m->cgroup_sharing_count, BY_CGROUP);
+	mappings(j, s, m);
 	if (m->sampled)
-		json_null(j, "mappings");	/* only an exact look tells */
-	else
-		mappings(j, s, m);
+		small_mappings(j, s, m);
 }
 
 static void reasons(struct json *j, const struct model *m)
@@ -356,17 +430,16 @@ void advise_json(struct text *out, const struct advice *advice)
 	duplicates(&j, m, read);
 	struct value unread = { .known = ABSENT };
 	json_value(&j, "net_bytes", read ? value_of(m->net_bytes) : unread);
-	json_value(&j, "net_worthwhile_bytes", read && !m->sampled ? value_of(m->net_part_bytes) : unread);
+	json_value(&j, "net_worthwhile_bytes", read ? value_of(m->net_part_bytes) : unread);
+	interval(&j, "net_worthwhile_bytes", m->sampled, m->net_part_low, m->net_part_high);
 	if (m->eta_seconds >= 0)
 		json_double(&j, "eta_seconds", m->eta_seconds);
 	else
 		json_null(&j, "eta_seconds");
 	exposure(&j, &m->exposure, m->sampled);
 	calibration(&j, s);
-	if (m->sampled)
-		json_null(&j, "granularity");
-	else
-		granularity(&j, m, read);
+	granularity(&j, m, read);
+	lasting(&j, &m->lasts);
 	processes(&j, s, m);
 	domains(&j, s, m, read);
 	lists(&j, s, m);

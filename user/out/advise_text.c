@@ -195,13 +195,17 @@ static void duplicates_sampled(struct report *r)
 	     { "  of these zero pages", d->zero, "" },
 	     { "  inside trust domains", d->inside_domains, NULL },
 	     { "  across trust domains", r->model->crossing_frames, "a risk, not a saving" },
-	     { "under max_page_sharing", d->capped, NULL });
+	     { "under max_page_sharing", d->capped, NULL },
+	     { "in worthwhile mappings", d->mergeable, NULL });
 	text_printf(r->out, "  all, 95 %% interval: %s to %s; inside trust domains: %s to %s\n",
 		    show_bytes(bytes_of(r, d->low)).text, show_bytes(bytes_of(r, d->high)).text,
 		    show_bytes(bytes_of(r, d->inside_low)).text, show_bytes(bytes_of(r, d->inside_high)).text);
-	text_printf(r->out, "  net after metadata: %s with everything opted in\n"
-		    "  Mappings, block sizes, pairs and what changes are not known from a sample: --exact.\n",
-		    show_bytes(r->model->net_bytes).text);
+	text_printf(r->out, "  in worthwhile mappings, 95 %% interval: %s to %s\n",
+		    show_bytes(bytes_of(r, d->mergeable_low)).text, show_bytes(bytes_of(r, d->mergeable_high)).text);
+	text_printf(r->out, "  net after metadata: %s with everything opted in, %s (%s to %s) with the worthwhile mappings\n"
+		    "  Block sizes and what huge pages hide are not known from a sample: --exact.\n",
+		    show_bytes(r->model->net_bytes).text, show_bytes(r->model->net_part_bytes).text,
+		    show_bytes(r->model->net_part_low).text, show_bytes(r->model->net_part_high).text);
 }
 
 static void duplicates(struct report *r)
@@ -299,22 +303,50 @@ static double mapping_weight(const struct report *r, size_t i)
 
 #define LARGEST_MOST 256
 
+/* Where no change was seen, it has a lower end alone. */
+static void half_life(struct report *r, const struct lasting *l)
+{
+	if (isfinite(l->half_life))
+		text_printf(r->out, "  %s (%s to %s)", show_seconds(l->half_life).text, show_seconds(l->half_life_low).text,
+			    isfinite(l->half_life_high) ? show_seconds(l->half_life_high).text : "any time");
+	else
+		text_printf(r->out, "  at least %s", show_seconds(l->half_life_low).text);
+}
+
 static void processes(struct report *r)
 {
 	const struct sample *s = r->sample;
 	size_t order[LARGEST_MOST + 1];
 	size_t n = largest(r, s->tasks_count, process_weight, order, LARGEST_MOST);
 
-	heading(r, "Processes          pid   candidates  self-duplicates   its share of all duplicates");
+	heading(r, "Processes          pid   candidates  self-duplicates   its share of all duplicates  half-life of its pages");
 	for (size_t k = 0; k < shown_rows(r, n); k++) {
 		const struct task *t = &s->tasks[order[k]];
 		const struct owner_counts *c = &r->model->processes[order[k]];
 		char name[48];
 		printable(name, 16, t->vm ? sample_string(s, t->vm) : t->comm);
-		text_printf(r->out, "  %-15s %6d %12s %16s %14s\n", name, t->pid, show_count(c->candidate).text,
+		text_printf(r->out, "  %-15s %6d %12s %16s %14s", name, t->pid, show_count(c->candidate).text,
 			    show_count(c->self_duplicates).text, show_bytes(bytes_of(r, c->attributed_frames)).text);
+		if (c->lasts.known)
+			half_life(r, &c->lasts);
+		text_puts(r->out, "\n");
 	}
 	rest(r, n);
+}
+
+/* Of a sample: what is in mappings that are too small to be told one by one. */
+static void small_mappings(struct report *r)
+{
+	uint64_t candidate = 0;
+	double duplicates = 0;
+
+	for (size_t i = 0; r->model->rests && i < r->sample->tasks_count; i++) {
+		candidate += r->model->rests[i].candidate;
+		duplicates += fmax(r->model->rests[i].duplicates, 0);
+	}
+	if (candidate)
+		text_printf(r->out, "  %-15s %6s %12s %16s  small mappings, by process: --format json\n", "all", "",
+			    show_count(candidate).text, show_count(llround(duplicates)).text);
 }
 
 static void mappings(struct report *r)
@@ -323,7 +355,7 @@ static void mappings(struct report *r)
 	size_t order[LARGEST_MOST + 1];
 	size_t n = largest(r, s->areas_count, mapping_weight, order, LARGEST_MOST);
 
-	if (!n)
+	if (!n && !r->model->sampled)
 		return;
 	heading(r, "Where they are     pid   candidates       duplicates  mapping");
 	for (size_t k = 0; k < shown_rows(r, n); k++) {
@@ -331,13 +363,18 @@ static void mappings(struct report *r)
 		const struct mapping_counts *c = &r->model->mappings[order[k]];
 		char name[80];
 		printable(name, sizeof(name), *sample_string(s, a->name) ? sample_string(s, a->name) : "anonymous");
-		text_printf(r->out, "  %-15s %6d %12s %16s  %s, %s%s%s\n", s->tasks[a->task].comm, s->tasks[a->task].pid,
+		text_printf(r->out, "  %-15s %6d %12s %16s  %s, %s%s%s", s->tasks[a->task].comm, s->tasks[a->task].pid,
 			    show_count(c->candidate).text, show_count(llround(c->duplicates)).text, name,
 			    show_bytes(a->end - a->start).text, a->flags & AREA_MERGEABLE ? ", opted in" : "",
 			    a->flags & AREA_SECRET ? ", secret: left out" : r->model->worthwhile[order[k]] ? "" :
 			    ", not worth it");
+		if (r->model->sampled)
+			text_printf(r->out, " (95 %%: %s to %s)", show_count(floor(fmax(c->low, 0))).text,
+				    show_count(ceil(fmax(c->high, 0))).text);
+		text_puts(r->out, "\n");
 	}
 	rest(r, n);
+	small_mappings(r);
 }
 
 static void sharing(struct report *r)
@@ -501,6 +538,24 @@ static void reasons(struct report *r)
 	}
 }
 
+/* What changes, and what of the potential is left of it when ksmd comes round. */
+static void pace(struct report *r)
+{
+	const struct model *m = r->model;
+	const struct duplicate_counts *d = &m->duplicates;
+
+	if (!m->lasts.known)
+		return;
+	text_printf(r->out, "  pages stay: %s did, for %s; half-life", show_share(m->lasts.share, 1).text,
+		    show_seconds(r->sample->settle_seconds).text);
+	half_life(r, &m->lasts);
+	text_puts(r->out, "\n");
+	if (d->paced)
+		text_printf(r->out, "  of the worthwhile mappings, mergeable at ksmd's pace: %s (%s to %s)\n",
+			    show_bytes(bytes_of(r, d->at_pace)).text, show_bytes(bytes_of(r, d->at_pace_low)).text,
+			    show_bytes(bytes_of(r, d->at_pace_high)).text);
+}
+
 static void cost(struct report *r)
 {
 	const struct model *m = r->model;
@@ -510,10 +565,13 @@ static void cost(struct report *r)
 			    show_seconds(m->eta_seconds).text);
 	else
 		text_puts(r->out, "  until merged at the present settings: never, the engine is not running\n");
+	pace(r);
 	text_printf(r->out, "  exposure: %s needed if every merged page of the host were written",
 		    show_bytes(m->exposure.needed_bytes).text);
-	if (!m->sampled)
-		text_printf(r->out, ", %s after this advice", show_bytes(m->exposure.needed_predicted_bytes).text);
+	text_printf(r->out, ", %s after this advice", show_bytes(m->exposure.needed_predicted_bytes).text);
+	if (m->sampled)
+		text_printf(r->out, " (%s to %s)", show_bytes(m->exposure.needed_low).text,
+			    show_bytes(m->exposure.needed_high).text);
 	text_puts(r->out, "; ");
 	if (is_known(m->exposure.available_bytes))
 		text_printf(r->out, "%s available\n", show_bytes(m->exposure.available_bytes.number).text);
@@ -585,7 +643,7 @@ void advise_text(struct text *out, const struct advice *advice, const struct adv
 		granularity(&r);
 	if (contents)
 		processes(&r);
-	if (contents && !r.model->sampled)
+	if (contents)
 		mappings(&r);
 	if (contents)
 		sharing(&r);

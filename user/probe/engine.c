@@ -9,6 +9,7 @@
 
 #include "bpf/engine.skel.h"
 #include "probe/map.h"
+#include "sys/pid_space.h"
 
 struct engine_probe {
 	struct attachment attachment;
@@ -44,7 +45,9 @@ int engine_open(struct engine_probe **ret, uint64_t merged_pages, struct error *
 	if (!probe)
 		return fail(err, EXIT_FAILED, "out of memory opening the engine's tracepoints");
 	probe->merges_shift = shift_for(merged_pages);
-	int rc = attach_load(&probe->attachment, open_engine, probe, err);
+	int rc = pid_space_check_bpf(err);
+	if (!rc)
+		rc = attach_load(&probe->attachment, open_engine, probe, err);
 	if (rc) {
 		free(probe);
 		return rc;

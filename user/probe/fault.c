@@ -16,6 +16,7 @@
 #include "probe/fault_table.h"
 #include "probe/framewalk.h"
 #include "probe/map.h"
+#include "sys/pid_space.h"
 
 /*
  * An eighth of the time: programs that make a fault some 10 % slower then cost
@@ -174,7 +175,9 @@ int fault_open(struct fault_probe **ret, const struct fault_options *options, co
 		probe->options.plan = fault_defaults().plan;
 	probe->cpus = libbpf_num_possible_cpus();
 	framewalk_learn(&probe->layout, root, &probe->layout_error);	/* without it, COW breaks are of one kind */
-	int rc = attach_load(&probe->attachment, open_fault, probe, err);
+	int rc = pid_space_check_bpf(err);
+	if (!rc)
+		rc = attach_load(&probe->attachment, open_fault, probe, err);
 	if (!rc)
 		rc = try_to_attach(probe, err);
 	if (rc) {

@@ -12,6 +12,7 @@
 #include "bpf/heat.skel.h"
 #include "probe/attach.h"
 #include "probe/framewalk.h"
+#include "sys/pid_space.h"
 
 struct heat_probe {
 	struct walk_layout layout;
@@ -42,7 +43,9 @@ int heat_open(struct heat_probe **ret, const struct sysroot *root, struct error 
 	*ret = NULL;
 	if (!probe)
 		return fail(err, EXIT_FAILED, "out of memory opening the heat probe");
-	int rc = framewalk_learn(&probe->layout, root, err);
+	int rc = pid_space_check_bpf(err);
+	if (!rc)
+		rc = framewalk_learn(&probe->layout, root, err);
 	if (!rc)
 		rc = attach_load(&probe->attachment, open_heat, probe, err);
 	if (rc)

@@ -15,6 +15,7 @@
 #include "probe/framewalk.h"
 #include "probe/map.h"
 #include "sys/ksm_read.h"
+#include "sys/pid_space.h"
 
 #define RESULT_BYTES 32
 #define RESULT_PREFIX "SCAN_"
@@ -156,7 +157,9 @@ int hugepage_open(struct hugepage_probe **ret, const struct hugepage_options *op
 	if (!probe)
 		return fail(err, EXIT_FAILED, "out of memory opening the huge page probe");
 	probe->merges = options->merges;
-	int rc = open_collapse_probe(probe, root, err);
+	int rc = pid_space_check_bpf(err);
+	if (!rc)
+		rc = open_collapse_probe(probe, root, err);
 	if (rc) {
 		hugepage_close(probe);
 		return rc;

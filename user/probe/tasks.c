@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "bpf/abi.h"
 #include "bpf/tasks.skel.h"
+#include "sys/pid_space.h"
 
 #define BATCH 256	/* processes per read(2) */
 
@@ -50,7 +51,9 @@ int tasks_open(struct tasks_probe **ret, struct error *err)
 	*ret = NULL;
 	if (!probe)
 		return fail(err, EXIT_FAILED, "out of memory opening the task iterator");
-	rc = attach_load(&probe->attachment, open_tasks, NULL, err);
+	rc = pid_space_check_bpf(err);
+	if (!rc)
+		rc = attach_load(&probe->attachment, open_tasks, NULL, err);
 	if (rc) {
 		free(probe);
 		return rc;

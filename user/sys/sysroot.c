@@ -11,17 +11,22 @@
 
 #include "base/cleanup.h"
 #include "base/number.h"
+#include "sys/pid_space.h"
 #include "sys/whole_file.h"
 
 int sysroot_open(struct sysroot *ret, const char *path, struct error *err)
 {
 	const char *root = path ? path : "/";
 	ret->live = !strcmp(root, "/");
+	ret->dir = -1;
+	int rc = ret->live ? pid_space_check_proc(err) : 0;
+	if (rc)
+		return rc;
 	ret->dir = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (ret->dir < 0)
 		return fail_errno(err, "open", root, "--sysroot takes a directory with proc and sys in it");
 	if (!ret->live && faccessat(ret->dir, "proc", R_OK, 0) && faccessat(ret->dir, "sys", R_OK, 0)) {
-		int rc = fail_errno(err, "open", root, "there is neither proc nor sys in it");
+		rc = fail_errno(err, "open", root, "there is neither proc nor sys in it");
 		sysroot_close(ret);
 		return rc;
 	}

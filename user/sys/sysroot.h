@@ -19,7 +19,7 @@ struct sysroot {
 	bool live;		/* this very system: page contents can be had */
 };
 
-/* `path` NULL or "/": the live system. */
+/* `path` NULL or "/": the live system; refused where its /proc has the PIDs of another namespace (sys/pid_space.h). */
 int sysroot_open(struct sysroot *ret, const char *path, struct error *err);
 void sysroot_close(struct sysroot *root);
 

@@ -76,6 +76,7 @@ static int count_level(const struct sample *s, struct granularity *ret)
 	ret->blocks = w.keys.count;
 	for (size_t i = 0; i < w.keys.count; i++)
 		ret->distinct += i == 0 || keys[i] != keys[i - 1];
+	ret->low = ret->high = ret->distinct;
 	column_free(&w.keys);
 	return rc;
 }
@@ -86,7 +87,7 @@ int granularity_count(const struct tally *t, struct granularity ret[GRANULARITY_
 	uint64_t sizes[GRANULARITY_LEVELS] = { m->page_bytes, 4 * m->page_bytes, 16 * m->page_bytes, m->pmd_bytes,
 					       m->pud_bytes };
 
-	ret[0] = (struct granularity){ sizes[0], frame_count(&t->sample->frames), t->contents };
+	ret[0] = (struct granularity){ sizes[0], frame_count(&t->sample->frames), t->contents, t->contents, t->contents };
 	*ret_levels = 1;
 	for (size_t i = 1; i < GRANULARITY_LEVELS; i++) {
 		if (sizes[i] <= ret[*ret_levels - 1].block_bytes)

@@ -8,6 +8,7 @@
 #include "core/count/owner.h"
 #include "core/estimate/crossing.h"
 #include "core/estimate/estimate.h"
+#include "core/estimate/mapped.h"
 #include "core/estimate/sampled.h"
 
 void build_count_areas(struct frame_counts *c, const struct sample *s)
@@ -40,6 +41,25 @@ static void interval_of(const struct estimate *e, uint64_t *ret_low, uint64_t *r
 {
 	*ret_low = e->low > 0 ? (uint64_t)floor(e->low) : 0;
 	*ret_high = e->high > 0 ? (uint64_t)ceil(e->high) : 0;
+}
+
+struct lasting build_lasting(const struct survival *sums, double seconds)
+{
+	struct survival_estimate e = survival_estimate(sums, seconds);
+
+	return (struct lasting){ e.known, e.share, e.low, e.high, e.half_life, e.half_life_low, e.half_life_high };
+}
+
+/* How long the pages of each process stay, and those of all. */
+static void take_lasting(struct model *m, const struct sample *s)
+{
+	struct survival all = { 0 };
+
+	for (size_t i = 0; i < s->tasks_count; i++) {
+		m->processes[i].lasts = build_lasting(&s->sampled->tasks[i].stays, s->settle_seconds);
+		survival_join(&all, &s->sampled->tasks[i].stays);
+	}
+	m->lasts = build_lasting(&all, s->settle_seconds);
 }
 
 static void take_processes(struct model *m, const struct sample *s, const struct estimates *e)
@@ -113,11 +133,13 @@ static void take_domains(struct model *m, const struct estimates *e)
 	d->inside_high = d->inside_high > d->inside_domains ? d->inside_high : d->inside_domains;
 }
 
+/* task_of and domain_of: of each owner in the sketch. */
 static int estimate_all(struct model *m, const struct sample *s, const struct owner_set *set,
-			const uint32_t *domain_of, struct sketch_order *order)
+			const uint32_t *task_of, const uint32_t *domain_of, struct sketch_order *order)
 {
 	struct estimate_options options = { .max_page_sharing = value_or(s->engine.knob[KNOB_MAX_PAGE_SHARING], 0),
-					    .settled = s->sampled->told };
+					    .settled = s->sampled->told, .class_of = task_of,
+					    .classes_count = s->tasks_count };
 	struct estimates e;
 
 	if (estimate_ordered(&e, order, &options, NULL))
@@ -174,38 +196,53 @@ static void count_frames(struct frame_counts *c, const struct sample *s)
 	build_count_areas(c, s);
 }
 
-/* Everything opted in: a page of metadata for each page that could be merged. */
-static void count_net(struct model *m, const struct sample *s)
+/* Of block sizes the smallest: larger blocks are compared whole, and a sample has pages here and there. */
+static void take_pages(struct model *m, const struct sample *s)
 {
-	for (size_t a = 0; a < s->areas_count; a++) {
-		const struct area *area = &s->areas[a];
-		if (area->class == AREA_CANDIDATE)
-			m->candidate_pages += area_tracked_pages(area);
+	const struct duplicate_counts *d = &m->duplicates;
+
+	m->granularity_levels = 1;
+	m->granularity[0] = (struct granularity){ .block_bytes = s->machine.page_bytes, .blocks = m->frames.candidate,
+						  .distinct = d->distinct, .low = m->frames.candidate - d->high,
+						  .high = m->frames.candidate - d->low };
+}
+
+/* Of each owner in the sketch: its task, and its task's trust domain. */
+static void name_owners(const struct sample *s, const struct owner_set *domains, uint32_t *task_of, uint32_t *domain_of)
+{
+	for (size_t i = 0; i < domains->count; i++)
+		for (uint32_t k = 0; k < domains->owners[i].count; k++)
+			domain_of[domains->tasks[domains->owners[i].first + k]] = i;
+	for (size_t i = 0; i < sampled_owners(s->sampled); i++) {
+		task_of[i] = sampled_task_of(s->sampled, i);
+		domain_of[i] = domain_of[task_of[i]];
 	}
-	m->net_bytes = (int64_t)(m->duplicates.frames * s->machine.page_bytes) -
-		       (int64_t)(m->candidate_pages * RMAP_ITEM_BYTES);
 }
 
 int build_sampled(struct model *m, const struct sample *s)
 {
-	uint32_t *domain_of = calloc(s->tasks_count + 1, sizeof(*domain_of));
+	size_t owners = sampled_owners(s->sampled);
+	uint32_t *task_of = calloc(2 * owners + 1, sizeof(*task_of)), *domain_of = task_of + owners;
 	struct owner_set set = { 0 };
 	struct sketch_order order;
-	int rc = sketch_order_init(&order, &s->sampled->sketch) && domain_of ? owner_set_make(&set, s, OWNER_DOMAIN) : -ENOMEM;
+	int rc = sketch_order_init(&order, &s->sampled->sketch) && task_of ? owner_set_make(&set, s, OWNER_DOMAIN) : -ENOMEM;
 
-	for (size_t i = 0; !rc && i < set.count; i++)
-		for (uint32_t k = 0; k < set.owners[i].count; k++)
-			domain_of[set.tasks[set.owners[i].first + k]] = i;
 	m->sampled = true;
 	count_frames(&m->frames, s);
+	if (!rc) {
+		name_owners(s, &set, task_of, domain_of);
+		rc = estimate_all(m, s, &set, task_of, domain_of, &order);
+	}
 	if (!rc)
-		rc = estimate_all(m, s, &set, domain_of, &order);
+		rc = mapped_estimate(m, s, &order);
 	if (!rc)
 		rc = take_pairs(m, s, &order);
-	if (!rc)
-		count_net(m, s);
+	if (!rc) {
+		take_pages(m, s);
+		take_lasting(m, s);
+	}
 	owner_set_free(&set);
 	sketch_order_free(&order);
-	free(domain_of);
+	free(task_of);
 	return rc;
 }

@@ -15,7 +15,7 @@ struct crossing {
 	const struct owner_set *owners;
 	uint32_t chosen[SHARING_CHOSEN];	/* indices of owners */
 	uint32_t count;
-	uint32_t *class_of;		/* per task: its owner's place in `chosen`, or CLASS_NONE */
+	uint32_t *class_of;		/* per owner in the sketch: its owner's place in `chosen`, or CLASS_NONE */
 	struct estimate *both;		/* count × count */
 };
 
@@ -38,7 +38,7 @@ static int estimate(struct crossing *c, struct sketch_order *order)
 {
 	const struct owner_set *set = c->owners;
 
-	c->class_of = calloc(c->sample->tasks_count + 1, sizeof(*c->class_of));
+	c->class_of = calloc(sampled_owners(c->sample->sampled) + 1, sizeof(*c->class_of));
 	c->both = calloc((size_t)c->count * c->count + 1, sizeof(*c->both));
 	if (!c->class_of || !c->both)
 		return -ENOMEM;
@@ -49,6 +49,8 @@ static int estimate(struct crossing *c, struct sketch_order *order)
 		for (uint32_t k = 0; k < owner->count; k++)
 			c->class_of[set->tasks[owner->first + k]] = d;
 	}
+	for (size_t i = 0; i < sampled_owners(c->sample->sampled); i++)
+		c->class_of[i] = c->class_of[sampled_task_of(c->sample->sampled, i)];
 	return estimate_matrix(c->both, order, c->class_of, c->count, NULL) ? -ENOMEM : 0;
 }
 

@@ -37,11 +37,26 @@ int sampled_grow(struct sampled *s, size_t tasks)
 	return 0;
 }
 
+int sampled_add_area(struct sampled *s, uint32_t area, uint32_t task)
+{
+	if (s->areas_count == s->areas_capacity) {
+		size_t capacity = 2 * s->areas_capacity + 64;
+		struct sampled_area *grown = reallocarray(s->areas, capacity, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		s->areas = grown;
+		s->areas_capacity = capacity;
+	}
+	s->areas[s->areas_count++] = (struct sampled_area){ .area = area, .task = task };
+	return 0;
+}
+
 void sampled_free(struct sampled *s)
 {
 	if (!s)
 		return;
 	sketch_free(&s->sketch);
+	free(s->areas);
 	free(s->tasks);
 	free(s);
 }

@@ -3,6 +3,7 @@
 #include "core/judge/build.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "core/count/sharing.h"
 #include "core/count/tally.h"
 #include "core/estimate/build_sampled.h"
+#include "core/estimate/mapped.h"
+#include "core/estimate/survival.h"
 #include "core/huge/frontier.h"
 #include "core/judge/doctor.h"
 #include "core/judge/verdict.h"
@@ -50,6 +53,16 @@ static void count_duplicates(struct duplicate_counts *d, const struct tally *t)
 	if (t->zero != FRAME_NONE)
 		d->zero = t->copies[t->zero] - 1;
 	d->low = d->high = d->frames;
+}
+
+/* Frames changed or did not between the two looks: a content of a frame that changed is not known, so each is one. */
+static struct lasting lasting_of(const struct sample *s, uint64_t frames, uint64_t changed)
+{
+	double n = (double)frames, k = (double)(frames - changed);
+	const struct survival sums = { .pages = n, .stayed = k, .pages_pages = n, .stayed_pages = k, .stayed_stayed = k,
+				       .contents = frames };
+
+	return build_lasting(&sums, s->settle_seconds);
 }
 
 /* ---- owners ---- */
@@ -139,6 +152,14 @@ static void attribute_frame(void *context, uint32_t frame, const struct area *ar
 	mapping->is_volatile += !!(flags & FRAME_VOLATILE);
 }
 
+static uint64_t process_volatile(const struct model *m, const struct sample *s, size_t task)
+{
+	uint64_t sum = 0;
+	for (size_t a = s->tasks[task].first_area; a < s->tasks[task].first_area + s->tasks[task].areas; a++)
+		sum += m->mappings[a].is_volatile;
+	return sum;
+}
+
 static int count_processes(struct model *m, const struct tally *t)
 {
 	struct owner_set set;
@@ -152,6 +173,7 @@ static int count_processes(struct model *m, const struct tally *t)
 		tally_owner(t, &scope, true, &m->processes[i]);
 		tally_pages(t->sample, &scope, attribute_frame, &a);
 		tally_unmark(t, &scope);
+		m->processes[i].lasts = lasting_of(t->sample, m->processes[i].candidate, process_volatile(m, t->sample, i));
 	}
 	free(mappers);
 	owner_set_free(&set);
@@ -163,6 +185,27 @@ static int count_processes(struct model *m, const struct tally *t)
 
 /* ---- worth ---- */
 
+/* Do `duplicates` frames save more than tracking so many pages costs? */
+static bool pays(const struct sample *s, double duplicates, uint64_t tracked_pages)
+{
+	return duplicates * s->machine.page_bytes > (double)tracked_pages * RMAP_ITEM_BYTES;
+}
+
+/* Of a sample: the small mappings of a process are worth it all or none. */
+static bool rest_pays(const struct model *m, const struct sample *s, const struct task *task)
+{
+	uint64_t tracked = 0;
+
+	for (size_t a = task->first_area; a < task->first_area + task->areas; a++) {
+		if (!m->mappings[a].in_rest)
+			continue;
+		if (s->areas[a].flags & AREA_SECRET)
+			return false;
+		tracked += area_tracked_pages(&s->areas[a]);
+	}
+	return pays(s, m->rests[task - s->tasks].duplicates, tracked);
+}
+
 /*
  * A mapping is worth opting in when what its duplicates save exceeds what
  * tracking all its pages costs. Secrets are left out: mlocked, DONTDUMP and
@@ -170,12 +213,21 @@ static int count_processes(struct model *m, const struct tally *t)
  */
 static void choose_mappings(struct model *m, const struct sample *s)
 {
-	for (size_t a = 0; a < s->areas_count; a++) {
-		const struct area *area = &s->areas[a];
-		double gain = m->mappings[a].duplicates * s->machine.page_bytes;
-		m->worthwhile[a] = area->class == AREA_CANDIDATE && !(area->flags & AREA_SECRET) &&
-				   gain > (double)area_tracked_pages(area) * RMAP_ITEM_BYTES;
+	for (size_t i = 0; i < s->tasks_count; i++) {
+		const struct task *task = &s->tasks[i];
+		bool rest = m->rests && rest_pays(m, s, task);
+		for (size_t a = task->first_area; a < task->first_area + task->areas; a++) {
+			const struct area *area = &s->areas[a];
+			uint64_t tracked = area_tracked_pages(area);
+			bool worth = m->mappings[a].in_rest ? rest && tracked : pays(s, m->mappings[a].duplicates, tracked);
+			m->worthwhile[a] = area->class == AREA_CANDIDATE && !(area->flags & AREA_SECRET) && worth;
+		}
 	}
+}
+
+static int64_t net_of(const struct sample *s, uint64_t frames, uint64_t tracked_pages)
+{
+	return (int64_t)(frames * s->machine.page_bytes) - (int64_t)(tracked_pages * RMAP_ITEM_BYTES);
 }
 
 /* Net = saved bytes less sizeof(rmap_item) for each page that ksmd tracks. */
@@ -191,9 +243,10 @@ static void count_net(struct model *m, const struct sample *s)
 	}
 	m->candidate_pages = all;
 	m->tracked_pages = worthwhile;
-	m->net_bytes = (int64_t)(m->duplicates.frames * s->machine.page_bytes) - (int64_t)(all * RMAP_ITEM_BYTES);
-	m->net_part_bytes = (int64_t)(m->duplicates.mergeable * s->machine.page_bytes) -
-			    (int64_t)(worthwhile * RMAP_ITEM_BYTES);
+	m->net_bytes = net_of(s, m->duplicates.frames, all);
+	m->net_part_bytes = net_of(s, m->duplicates.mergeable, worthwhile);
+	m->net_part_low = net_of(s, m->duplicates.mergeable_low, worthwhile);
+	m->net_part_high = net_of(s, m->duplicates.mergeable_high, worthwhile);
 }
 
 static void count_saving(struct saving *ret, const struct tally *t, const struct scope *scope)
@@ -223,7 +276,9 @@ static int count_mergeable(struct model *m, const struct tally *t)
 		*domain = (struct saving){ .key = set.owners[i].key, .first_task = set.tasks[set.owners[i].first] };
 		count_saving(domain, t, &scope);
 		m->duplicates.mergeable += domain->frames;
+		m->by_domain[i].mergeable = m->by_domain[i].mergeable_low = m->by_domain[i].mergeable_high = domain->frames;
 	}
+	m->duplicates.mergeable_low = m->duplicates.mergeable_high = m->duplicates.mergeable;
 	owner_set_free(&set);
 	if (!rc)
 		count_saving(&m->together, t, &everything);
@@ -237,6 +292,8 @@ static void count_exposure(struct model *m, const struct sample *s)
 
 	m->exposure.needed_bytes = saved * s->machine.page_bytes;
 	m->exposure.needed_predicted_bytes = m->exposure.needed_bytes + m->duplicates.mergeable * s->machine.page_bytes;
+	m->exposure.needed_low = m->exposure.needed_bytes + m->duplicates.mergeable_low * s->machine.page_bytes;
+	m->exposure.needed_high = m->exposure.needed_bytes + m->duplicates.mergeable_high * s->machine.page_bytes;
 	m->exposure.available_bytes = s->machine.available_bytes;
 }
 
@@ -248,6 +305,38 @@ static void estimate_time(struct model *m, const struct sample *s)
 			   value_or(knob[KNOB_PAGES_UNSHARED], 0) + value_or(knob[KNOB_PAGES_VOLATILE], 0);
 	double scan = doctor_scan_seconds(&s->engine, s->calibration, tracked + m->frames.candidate);
 	m->eta_seconds = scan < 0 ? -1 : 2 * scan;
+}
+
+/* Of a share of the duplicates that stays as it is for `seconds` beyond the two looks. */
+static double share_left(const struct lasting *l, double half_life, double seconds)
+{
+	return l->known ? survival_share(half_life, seconds) : 1;
+}
+
+/*
+ * ksmd merges a page that it finds unchanged when it comes round again. Where
+ * that takes longer than the two looks were apart, pages change meanwhile: each
+ * process's share of the duplicates at the rate at which its pages do.
+ */
+static void pace_mergeable(struct model *m, const struct sample *s)
+{
+	struct duplicate_counts *d = &m->duplicates;
+	double beyond = fmax(m->eta_seconds / 2 - s->settle_seconds, 0), all = 0, left = 0, low = 0, high = 0;
+
+	d->paced = m->lasts.known && m->eta_seconds >= 0;
+	for (size_t i = 0; d->paced && i < s->tasks_count; i++) {
+		const struct owner_counts *p = &m->processes[i];
+		double share = fmax(p->attributed_frames, 0);
+		all += share;
+		left += share * share_left(&p->lasts, p->lasts.half_life, beyond);
+		low += share * share_left(&p->lasts, p->lasts.half_life_low, beyond);
+		high += share * share_left(&p->lasts, p->lasts.half_life_high, beyond);
+	}
+	if (!(all > 0))
+		all = left = low = high = 1;
+	d->at_pace = (uint64_t)llround((double)d->mergeable * left / all);
+	d->at_pace_low = (uint64_t)floor((double)d->mergeable_low * low / all);
+	d->at_pace_high = (uint64_t)ceil((double)d->mergeable_high * fmin(high / all, 1));
 }
 
 static int count_everything(struct model *m, struct sample *s, struct tally *t)
@@ -264,11 +353,19 @@ static int count_everything(struct model *m, struct sample *s, struct tally *t)
 	    (rc = count_sharing(t, OWNER_CGROUP, NULL, &m->cgroup_sharing, &m->cgroup_sharing_count)) ||
 	    (rc = count_sharing(t, OWNER_DOMAIN, NULL, &m->domain_sharing, &m->domain_sharing_count)))
 		return rc;
+	m->lasts = lasting_of(s, m->frames.candidate, m->frames.is_volatile);
 	choose_mappings(m, s);
-	if ((rc = count_mergeable(m, t)))
+	return count_mergeable(m, t);
+}
+
+static int estimate_everything(struct model *m, const struct sample *s)
+{
+	int rc = build_sampled(m, s);
+
+	if (rc)
 		return rc;
-	count_net(m, s);
-	return 0;
+	choose_mappings(m, s);
+	return mapped_mergeable(m, s);
 }
 
 int model_build(struct model *m, struct sample *s)
@@ -284,11 +381,13 @@ int model_build(struct model *m, struct sample *s)
 	if (m->processes && m->mappings && m->worthwhile)
 		rc = s->tasks_count && !s->tasks[0].domain ? trust_assign(s, NULL) : 0;
 	if (!rc)
-		rc = s->sampled ? build_sampled(m, s) : count_everything(m, s, &t);
+		rc = s->sampled ? estimate_everything(m, s) : count_everything(m, s, &t);
 	tally_free(&t);
 	if (!rc) {
+		count_net(m, s);
 		count_exposure(m, s);
 		estimate_time(m, s);
+		pace_mergeable(m, s);
 		rc = doctor_examine(m, s);
 	}
 	if (!rc)
@@ -303,6 +402,7 @@ void model_free(struct model *m)
 	free(m->processes);
 	free(m->mappings);
 	free(m->worthwhile);
+	free(m->rests);
 	free(m->sharing);
 	free(m->uid_sharing);
 	free(m->cgroup_sharing);

@@ -312,6 +312,7 @@ static void sum_areas(struct doctor *d)
 	if (s->sampled) {
 		d->sum.duplicates = d->counts->attributed_high;		/* none only where even that is none */
 		d->sum.huge = s->sampled->tasks[d->task - s->tasks].huge;
+		d->sum.is_volatile += d->model->rests[d->task - s->tasks].is_volatile;
 	}
 }
 

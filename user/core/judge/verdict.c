@@ -35,12 +35,15 @@ static void give_merge(struct model *m, const struct sample *s, uint64_t all)
 	bool whole = m->tracked_pages >= m->candidate_pages * WHOLE_SHARE;
 	uint64_t huge = 0;
 	size_t mappings = 0;
-	char breaks[64] = "", crosses[80] = "";
+	char breaks[64] = "", crosses[80] = "", within[96] = "";
 
 	for (size_t a = 0; a < s->areas_count; a++) {
 		mappings += m->worthwhile[a];
 		huge += m->worthwhile[a] ? m->mappings[a].huge : 0;
 	}
+	if (m->sampled)
+		snprintf(within, sizeof(within), " (95 %%: %s to %s)", show_bytes(m->net_part_low).text,
+			 show_bytes(m->net_part_high).text);
 	if (huge)
 		snprintf(breaks, sizeof(breaks), ", breaking up to %s of huge pages",
 			 show_bytes(huge * s->machine.page_bytes).text);
@@ -48,24 +51,9 @@ static void give_merge(struct model *m, const struct sample *s, uint64_t all)
 		snprintf(crosses, sizeof(crosses), "; %s more would cross trust domains",
 			 show_bytes(m->crossing_frames * s->machine.page_bytes).text);
 	give(m, whole ? VERDICT_MERGE : VERDICT_MERGE_PART,
-	     "Merge %s (%zu mapping%s): it saves %s net, of %s looked at%s%s.", whole ? "it" : "the part that is worth it",
-	     mappings, mappings == 1 ? "" : "s", show_bytes(m->net_part_bytes).text, show_bytes(all).text, breaks,
-	     crosses);
-}
-
-/* Which mappings are worth it is not known: everything, inside trust domains, against the metadata of everything. */
-static void give_sampled(struct model *m, const struct sample *s, uint64_t all)
-{
-	int64_t page = s->machine.page_bytes, metadata = m->candidate_pages * RMAP_ITEM_BYTES;
-	int64_t net = (int64_t)m->duplicates.inside_domains * page - metadata;
-	int64_t low = (int64_t)m->duplicates.inside_low * page - metadata;
-	int64_t high = (int64_t)m->duplicates.inside_high * page - metadata;
-	bool leave = net <= 0 || net < all * LEAVE_SHARE;
-
-	give(m, leave ? VERDICT_LEAVE : VERDICT_MERGE,
-	     "%s it: merging everything inside trust domains %s about %s net (95 %%: %s to %s), of %s looked at.",
-	     leave ? "Leave" : "Merge", leave ? "would save" : "saves", show_bytes(net).text, show_bytes(low).text,
-	     show_bytes(high).text, show_bytes(all).text);
+	     "Merge %s (%zu mapping%s): it saves %s net%s, of %s looked at%s%s.", whole ? "it" : "the part that is worth it",
+	     mappings, mappings == 1 ? "" : "s", show_bytes(m->net_part_bytes).text, within,
+	     show_bytes(all).text, breaks, crosses);
 }
 
 void verdict_give(struct model *m, const struct sample *s)
@@ -78,8 +66,6 @@ void verdict_give(struct model *m, const struct sample *s)
 		     run.known == DENIED ? "out of reach (permission denied)" : "absent");
 	else if (s->reader == READER_NONE)
 		give(m, VERDICT_CANNOT, "Cannot say: page contents could not be read.");
-	else if (m->sampled)
-		give_sampled(m, s, all);
 	else if (m->net_part_bytes <= 0 || m->net_part_bytes < all * LEAVE_SHARE)
 		give(m, VERDICT_LEAVE, "Leave it: merging would save %s net, of %s looked at%s.",
 		     show_bytes(m->net_part_bytes).text, show_bytes(all).text,

@@ -12,7 +12,8 @@
 #include "core/record/parts.h"
 
 _Static_assert(sizeof(void *) != 8 || (sizeof(struct sketch_slot) == 28 &&
-				       sizeof(struct sampled) - sizeof(struct sketch) == 88 && sizeof(struct sketch) == 32896 && sizeof(struct sampled_task) == 32),
+				       sizeof(struct sampled) - sizeof(struct sketch) == 112 && sizeof(struct sketch) == 32896 &&
+				       sizeof(struct sampled_task) == 80 && sizeof(struct sampled_area) == 32),
 	       "what was added to them has to be recorded");
 
 static uint64_t bits_set(const struct distinct *d, unsigned int level)
@@ -56,11 +57,11 @@ static int code_probes(struct codec *c, struct distinct *d)
 	return 0;
 }
 
-static int code_owners(struct codec *c, struct sketch *s, size_t tasks)
+static int code_owners(struct codec *c, struct sketch *s, size_t owners)
 {
 	size_t count = code_count(c, s->owners);
 
-	if (count > tasks)
+	if (count > owners)
 		code_refuse(c);
 	if (code_reads(c) && !code_failed(c)) {
 		s->owner_frames = calloc(count + 1, sizeof(*s->owner_frames));
@@ -136,7 +137,7 @@ static int read_slots(struct codec *c, struct sketch *s)
 	return code_slots(c, s, NULL, NULL, NULL, count);
 }
 
-static int code_sketch(struct codec *c, struct sketch *s, size_t tasks)
+static int code_sketch(struct codec *c, struct sketch *s, size_t owners)
 {
 	s->probe_is_hash = code_bool(c, s->probe_is_hash);
 	s->counts_distinct = code_bool(c, s->counts_distinct);
@@ -146,8 +147,18 @@ static int code_sketch(struct codec *c, struct sketch *s, size_t tasks)
 	s->probes_gone_variance = code_double(c, s->probes_gone_variance);
 	int rc = code_probes(c, &s->probes);
 	if (!rc)
-		rc = code_owners(c, s, tasks);
+		rc = code_owners(c, s, owners);
 	return rc ? rc : code_reads(c) ? read_slots(c, s) : write_slots(c, s);
+}
+
+static void code_survival(struct codec *c, struct survival *s)
+{
+	s->pages = code_double(c, s->pages);
+	s->stayed = code_double(c, s->stayed);
+	s->pages_pages = code_double(c, s->pages_pages);
+	s->stayed_pages = code_double(c, s->stayed_pages);
+	s->stayed_stayed = code_double(c, s->stayed_stayed);
+	s->contents = code_u64(c, s->contents);
 }
 
 static void code_task(struct codec *c, struct sampled_task *t)
@@ -155,6 +166,28 @@ static void code_task(struct codec *c, struct sampled_task *t)
 	t->candidate = code_u64(c, t->candidate);
 	t->zero = code_u64(c, t->zero);
 	t->huge = code_u64(c, t->huge);
+	code_survival(c, &t->stays);
+}
+
+/* Mappings that are owners, in ascending order: each belongs to the task that the sample says. */
+static int code_areas(struct codec *c, const struct sample *sample, struct sampled *s)
+{
+	size_t count = code_count(c, s->areas_count), next = 0;
+
+	for (size_t i = 0; i < count && !code_failed(c); i++) {
+		size_t area = code_below(c, code_reads(c) ? 0 : s->areas[i].area - next, SIZE_MAX) + next;
+		if (area < next || area >= sample->areas_count)
+			code_refuse(c);
+		if (code_failed(c))
+			break;
+		if (code_reads(c) && sampled_add_area(s, area, sample->areas[area].task))
+			return -ENOMEM;
+		s->areas[i].candidate = code_u64(c, s->areas[i].candidate);
+		s->areas[i].zero = code_u64(c, s->areas[i].zero);
+		s->areas[i].huge = code_u64(c, s->areas[i].huge);
+		next = area + 1;
+	}
+	return 0;
 }
 
 int code_sampled(struct codec *c, struct sample *sample)
@@ -172,5 +205,6 @@ int code_sampled(struct codec *c, struct sample *sample)
 	s->followed = code_below(c, s->followed, UINT32_MAX);
 	for (size_t i = 0; i < sample->tasks_count; i++)
 		code_task(c, &s->tasks[i]);
-	return code_sketch(c, &s->sketch, sample->tasks_count);
+	int rc = code_areas(c, sample, s);
+	return rc ? rc : code_sketch(c, &s->sketch, sampled_owners(s));
 }
