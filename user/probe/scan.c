@@ -126,7 +126,7 @@ static bool own_make(struct own_pages *own)
 	return !mprotect(own->pages + OWN_NO_ACCESS * n, n, PROT_NONE);
 }
 
-/* Flags that both tell. What the kernel calls huge and what is merged is not had at will. */
+/* Flags that both tell. What the kernel calls huge and what is merged is not had at will: tests make them (sweep_oracle.sh). */
 #define PAGEMAP_COMPARED (PAGEMAP_PRESENT | PAGEMAP_FILE | PAGEMAP_EXCLUSIVE | PAGEMAP_PFN_MASK)
 #define KPAGE_COMPARED (KPAGE_KSM | KPAGE_THP | KPAGE_ZERO_PAGE | KPAGE_HWPOISON)
 
