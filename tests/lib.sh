@@ -344,6 +344,8 @@ agrees() {
 		not_ok "$name" "ksm-advise: status $status: $(head -c 300 "$work/advise.err")"
 	else
 		compare_facts "$name" "$work/before.json" "$work/advise.json"
+		equal "$name: nothing is missing that should be there" "" \
+			"$(jq -c 'select(.complete | not) | .missing' "$work/advise.json")"
 		holds "$name: complete and exact" '.complete and .duplicates.exact and .frames.volatile == 0 and
 			.duplicates.low == .duplicates.frames and .duplicates.high == .duplicates.frames' "$work/advise.json"
 		holds "$name: the shares of the processes add up to the whole" '

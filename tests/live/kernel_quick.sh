@@ -69,7 +69,7 @@ if ! can_opt_in; then
 fi
 make_memory --pairs 211 --unique 23 ${own[@]+"${own[@]}"} || bail "no made memory"
 advise --pid "$made_pid" --settle 0 --apply --for 60
-equal "apply: status" 0 "$status"
+equal "apply: status$([ "$status" = 0 ] || jq -c '.applied | del(.timeline, .curve)' "$work/advise.json" "$work/advise.err")" 0 "$status"
 merged=$(sed -n 's/^ksm_merging_pages //p' "/proc/$made_pid/ksm_stat")
 at_least "apply: the pairs are merged" "${merged:-$(<"/proc/$made_pid/ksm_merging_pages")}" 422
 advise --pid "$made_pid" --undo

@@ -17,18 +17,15 @@ struct batch {
 	__u32 size;
 };
 
+/* Zeroed: tools that watch memory don't know that the kernel fills it. */
 static bool batch_size(struct batch *b, const struct map_shape *shape, __u32 size)
 {
-	char *keys = realloc(b->keys, size * shape->key_bytes);
-	if (!keys)
-		return false;
-	b->keys = keys;
-	char *values = realloc(b->values, size * shape->value_bytes * shape->cpus);
-	if (!values)
-		return false;
-	b->values = values;
+	free(b->keys);
+	free(b->values);
+	b->keys = calloc(size, shape->key_bytes);
+	b->values = calloc((size_t)size * shape->cpus, shape->value_bytes);
 	b->size = size;
-	return true;
+	return b->keys && b->values;
 }
 
 static bool visit_batch(const struct map_shape *shape, const struct batch *b, __u32 count, map_visitor visit,
