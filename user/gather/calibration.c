@@ -79,7 +79,7 @@ static bool parse_head(const json_t *top, struct calibration *c)
 	    !parse_text(top, "cpu", c->cpu, sizeof(c->cpu)) ||
 	    !parse_text(top, "kernel", c->release, sizeof(c->release)) ||
 	    !parse_text(top, "left_out", c->left_out, sizeof(c->left_out)) ||
-	    !parse_number(top, "time", &time) || fabs(time) > 9e9 || !parse_number(top, "seconds", &c->seconds))
+	    !parse_number(top, "time", &time) || time < 0 || time > 9e9 || !parse_number(top, "seconds", &c->seconds))
 		return false;
 	c->time_ns = (int64_t)(time * 1e9);
 	return parse_count(top, "page_bytes", &c->page_bytes) && parse_count(top, "huge_page_bytes", &c->pmd_bytes);
