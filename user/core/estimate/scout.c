@@ -69,10 +69,10 @@ uint32_t scout_frequent(struct scout *s, uint64_t *ret, uint32_t max, double max
 	}
 	qsort(met, count, sizeof(*met), by_hits);
 
-	double left = max_share * s->count;
+	double left = max_share * s->count, always = SCOUT_ALWAYS * s->count;
 	uint32_t taken = 0;
 	for (uint32_t i = 0; i < count && taken < max; i++) {
-		if (met[i].hits > left)
+		if (met[i].hits > left && met[i].hits < always)
 			continue;
 		left -= met[i].hits;
 		ret[taken++] = met[i].probe;

@@ -18,6 +18,9 @@
 /* Met as often in a sample of 8192 … 16384 pages: 0.02 … 0.04 % of all pages and more. */
 #define SCOUT_HITS 3
 
+/* A probe with this share of all pages is followed whatever it costs: left to chance, it would decide the estimate. */
+#define SCOUT_ALWAYS (1.0 / 32)
+
 struct scout {
 	uint64_t probes[SCOUT_PAGES];
 	uint32_t count;
@@ -40,7 +43,8 @@ static inline void scout_see(struct scout *scout, uint64_t probe)
 /*
  * The most frequent probes, most frequent first, at most `max` of them and of
  * at most a share `max_share` (0 … 1) of all pages: each of their pages costs
- * a full hash. Returns how many. The sample is sorted by it and stays valid.
+ * a full hash. Those that alone have SCOUT_ALWAYS of the pages are among them
+ * even so. Returns how many. The sample is sorted by it and stays valid.
  */
 uint32_t scout_frequent(struct scout *scout, uint64_t *ret, uint32_t max, double max_share);
 
