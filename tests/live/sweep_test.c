@@ -5,6 +5,7 @@
  * is on. The pass tells its progress after every few thousand pages: there the
  * test does what a host does at its worst moment. Root.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -464,6 +466,64 @@ static void stopped(void)
 	sweep_close(s);
 }
 
+static size_t open_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	while (dir && readdir(dir))
+		count++;
+	if (dir)
+		closedir(dir);
+	return count;
+}
+
+#define STOPS 40
+
+/*
+ * Stopped by a signal at any moment, again and again: none of these passes has an answer, none leaves anything behind,
+ * and the pass after them is whole: the parts that were looked at more often than others count once.
+ */
+static void stopped_anywhere(void)
+{
+	struct sweep_options options = made_processes(1);
+	struct exact exact = { 0 };
+	struct sweep_pass p;
+	struct error err;
+	uint64_t random = 4711;
+	unsigned int cut = 0, wrong = 0;
+
+	options.stop = &alarm_came;
+	alarm_came = 0;
+	signal(SIGALRM, on_alarm);
+	struct sweep *s = open_sweep(&options);
+	double began = seconds_of(CLOCK_MONOTONIC);
+	bool ok = s && pass(s, &p);
+	double whole = seconds_of(CLOCK_MONOTONIC) - began;
+	size_t files = open_files();
+	for (int i = 0; ok && i < STOPS; i++) {
+		double after = whole * (double)(random64(&random) >> 11) * 0x1p-53;
+		struct itimerval timer = { .it_value.tv_usec = 1 + (suseconds_t)(fmin(after, 0.9) * 1e6) };
+		struct sweep_pass none = { .frames = 4711 };
+		setitimer(ITIMER_REAL, &timer, NULL);
+		int rc = sweep_pass(s, &none, &err);
+		timer = (struct itimerval){ 0 };
+		setitimer(ITIMER_REAL, &timer, NULL);
+		cut += rc < 0;
+		wrong += rc < 0 ? !alarm_came || none.frames != 4711 : none.frames + 50 < p.frames;
+		alarm_came = 0;
+	}
+	result("passes are stopped at any moment, without an answer", ok && cut >= STOPS / 2 && !wrong,
+	       "%u of %d stopped, %u wrong", cut, STOPS, wrong);
+	result("they leave no file open", ok && open_files() == files, "%zu, not %zu", open_files(), files);
+	ok = ok && pass(s, &p) && count_exactly(&exact);
+	result("the pass after them is the exact count", ok && p.frames == exact.candidate &&
+	       fabs(host(&p)->potential.value - (double)exact.freed) < 10, "%llu and %.1f, not %llu and %llu",
+	       ok ? (unsigned long long)p.frames : 0ull, ok ? host(&p)->potential.value : 0,
+	       (unsigned long long)exact.candidate, (unsigned long long)exact.freed);
+	sweep_close(s);
+}
+
 /* In a process of its own, whose CPU time begins with it. 0: within the budget. */
 static int keep_budget(const struct sweep_options *options, double seconds)
 {
@@ -534,6 +594,7 @@ int main(void)
 	crowd_goes();
 	orphan();
 	stopped();
+	stopped_anywhere();
 	budgets();
 	struct made *all[] = { &a, &b, &c, &d };
 	for (size_t i = 0; i < 4; i++)

@@ -112,7 +112,8 @@ static int check(const struct advise_options *o, struct error *err)
 	if (o->apply && o->has_theta)
 		return fail(err, EXIT_USAGE, "--apply needs an exact look: a sample can't tell which mappings are worth it");
 	if (o->has_theta && !(o->theta > 0 && o->theta <= 1))
-		return fail(err, EXIT_USAGE, "--sample takes a share above 0 and at most 100%%");
+		return fail(err, EXIT_USAGE, "--sample: there is no such share of the contents: above 0 and at most 1 (100%%), "
+			    "1 keeps all of them; --exact looks at every page");
 	if (o->has_memory && o->memory_bytes < SKETCH_MIN_BYTES)
 		return fail(err, EXIT_USAGE, "--memory: a table needs at least %zu KiB", SKETCH_MIN_BYTES >> 10);
 	if ((o->ledger || o->plot || o->heat_seconds > 0) && o->has_theta)
