@@ -136,3 +136,30 @@ wait $!
 at_most "ksmtop: what it can merge with itself, in pages" "$(<"$work/alone")" 1000
 # Two thirds of what three of them hold, and of its pairs the half.
 at_least "ksmtop: and with those of its domain" "$(<"$work/trusted")" 10000
+
+# ---- ksmtop by domain: from one sample of the whole host, so near to the exact count and not it
+
+timeout 200 "$build/ksmtop" -n 400 -d 0.5 --potential --no-bpf --json --tree domain --domains "$work/uids.conf" 2>/dev/null 9>&- |
+	jq -c -n 'first(inputs | select(.crossing != null and (.groups | any(.name == "shop" and .potential_bytes != null))))' >"$work/tree.json"
+exact_of() { jq "$1 * $page_bytes" "$work/exact.json"; }
+# near NAME TRUTH VALUE: to 5 %, with an interval around the value
+near() {
+	holds "ksmtop by domain: $1" "$3 as \$g | (\$g.bytes - $2 | fabs) < $2 / 20 and \$g.low <= \$g.bytes and \$g.bytes <= \$g.high and
+		\$g.low < $2 * 1.05 and \$g.high > $2 * 0.95" "$work/tree.json"
+}
+for name in shop build "uid 61003"; do
+	holds "ksmtop by domain: $name is there, with its processes" "[.groups[] | select(.name == \"$name\") | .processes] == [
+		$(jq ".domains[] | select(.name == \"$name\").processes" "$work/exact.json")]" "$work/tree.json"
+done
+near "what shop can merge" "$(exact_of '(.domains[] | select(.name == "shop").duplicates)')" \
+	'(.groups[] | select(.name == "shop") | {bytes: .potential_bytes, low: .potential_bytes_interval[0], high: .potential_bytes_interval[1]})'
+near "what would cross to who is for himself" \
+	"$(exact_of '(.sharing_by_domain[] | select([.a, .b] | sort == ["shop", "uid 61003"]).frames)')" \
+	'(.crossing.pairs[] | select([.a, .b] | sort == ["shop", "uid 61003"]) | {bytes, low: .bytes_interval[0], high: .bytes_interval[1]})'
+holds "ksmtop by domain: what crosses in all is at least that" '.crossing | .bytes >= .pairs[-1].bytes and
+	.bytes_interval[0] <= .bytes and .bytes <= .bytes_interval[1]' "$work/tree.json"
+holds "ksmtop by domain: each process says its own" "[.processes[] | select(.pid == $one or .pid == $four) | .domain] | sort == [\"build\", \"shop\"]" \
+	"$work/tree.json"
+"$build/ksmtop" --once --json --no-bpf --tree domain >"$work/none.json" 2>/dev/null 9>&-
+holds "ksmtop: without a look at contents what crosses is null, not nothing" '.crossing == null and
+	([.processes[].domain] | all(. == null))' "$work/none.json"

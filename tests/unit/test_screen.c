@@ -36,6 +36,7 @@ static void add_process(struct top_sample *s, int i)
 	t->cgroup = names_add(&s->names, i % 2 ? "/system.slice/a.service" : i % 4 ? "/user.slice" : "/system.slice");
 	t->user = names_add(&s->names, i % 3 ? "root" : "somebody-with-a-long-name");
 	t->vm = names_add(&s->names, i % 5 ? "" : "guest-1");
+	t->domain = names_add(&s->names, i % 2 ? "" : "shop");
 	for (enum task_fact f = 0; f < TASK_FACTS; f++)
 		task_set(t, f, (struct value){ (i + 1ll) * 1234567 * (f + 1) % 99999999, i % 11 ? KNOWN : DENIED });
 	task_set(t, TASK_MERGE_ANY, value_of(i % 2));

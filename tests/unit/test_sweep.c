@@ -258,6 +258,13 @@ static void test_holders(void **state)
 	assert_true(a->potential.value == 110 && a->marginal.value == 110 && a->self.value == 110 && a->processes == 2);
 	assert_true(find(&h, &sample, HOLDER_CGROUP_TREE, "/")->processes == 3);
 	assert_null(find(&h, &sample, HOLDER_VM, ""));
+	/* uid 1: 110 twice; uid 2: alone, with 100 of these */
+	const struct holder *domain = find(&h, &sample, HOLDER_DOMAIN, "uid 1");
+	assert_true(domain->potential.value == 110 && domain->processes == 2 && domain->frames == 220);
+	assert_true(find(&h, &sample, HOLDER_DOMAIN, "uid 2")->potential.value == 0);
+	assert_int_equal(h.pairs_count, 1);
+	assert_true(h.pairs[0].a == 0 && h.pairs[0].b == 2 && h.pairs[0].crosses);
+	assert_true(h.pairs[0].frames == 100 && h.pairs[0].low == 100 && h.pairs[0].high == 100);
 	holders_free(&h);
 	sketch_free(&s);
 	sample_free(&sample);

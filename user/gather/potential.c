@@ -24,9 +24,9 @@ struct message {
 	uint32_t kind, length;		/* of what follows */
 };
 
-/* MESSAGE_PASS: one of these, then so many holdings, each with its name behind it. */
+/* MESSAGE_PASS: one of these, then so many holdings, each with its name behind it, then so many crossings. */
 struct pass_told {
-	uint32_t passes, holdings;
+	uint32_t passes, holdings, crossings;
 	int64_t nanoseconds, clock_ns;
 	int64_t crossing[3];		/* bytes: value, low, high */
 	int64_t zero, zero_in_huge;	/* bytes, exact */
@@ -40,10 +40,16 @@ struct holding {
 	uint32_t name_length;
 	pid_t pid;
 	uid_t uid;
-	uint64_t start_ticks;
+	uint64_t start_ticks, name_at;	/* where its name is, once it has come */
 	int64_t potential[3], young[3], half_life[3];	/* value, low, high */
 	int64_t marginal;
 	bool settled, stays;		/* are `young`, `half_life` known? */
+};
+
+/* Contents that two trust domains both hold, in bytes; their names behind it. */
+struct crossing_told {
+	int64_t bytes[3];		/* value, low, high */
+	uint32_t a_length, b_length;
 };
 
 struct potential {
@@ -53,6 +59,7 @@ struct potential {
 	struct pass_told pass;		/* passes 0: none yet */
 	char *holdings;			/* of it: holdings and names, as they came */
 	size_t holdings_length;
+	size_t crossings_at;		/* where behind them the crossings begin */
 	struct holding *processes;	/* of it, ascending pid */
 	size_t processes_count;
 	int64_t share;			/* of the present pass, hundredths of a per cent */
@@ -131,7 +138,8 @@ static void append_holding(struct text *out, const struct sweep_pass *pass, cons
 	if (h->kind == HOLDER_PROCESS) {
 		told.pid = s->tasks[h->task].pid;
 		told.start_ticks = s->tasks[h->task].start_ticks;
-		told.name_length = 0;
+		name = sample_string(s, s->tasks[h->task].domain);	/* its command is known without us */
+		told.name_length = (uint32_t)strlen(name);
 	}
 	if (h->kind == HOLDER_UID)
 		told.uid = s->tasks[h->task].uid;
@@ -140,6 +148,17 @@ static void append_holding(struct text *out, const struct sweep_pass *pass, cons
 	whole_estimate(told.half_life, h->stays.half_life, h->stays.half_life_low, h->stays.half_life_high, 1e3);
 	text_add(out, (const char *)&told, sizeof(told));
 	text_add(out, name, told.name_length);
+}
+
+static void append_crossing(struct text *out, const struct sample *s, const struct sharing *pair)
+{
+	const char *a = sample_string(s, s->tasks[pair->a].domain), *b = sample_string(s, s->tasks[pair->b].domain);
+	struct crossing_told told = { .a_length = (uint32_t)strlen(a), .b_length = (uint32_t)strlen(b) };
+
+	whole_estimate(told.bytes, (double)pair->frames, (double)pair->low, (double)pair->high, (double)s->machine.page_bytes);
+	text_add(out, (const char *)&told, sizeof(told));
+	text_add(out, a, told.a_length);
+	text_add(out, b, told.b_length);
 }
 
 /* Mappings of pages that the engine would have an item for, each of its own. */
@@ -164,6 +183,7 @@ static void tell_pass(struct teller *t, const struct sweep_pass *pass)
 	double page = (double)pass->sample->machine.page_bytes;
 	struct pass_told told = {
 		.passes = pass->passes, .holdings = (uint32_t)pass->holders->count,
+		.crossings = (uint32_t)pass->holders->pairs_count,
 		.nanoseconds = whole(pass->seconds, 1e9), .clock_ns = now.tv_sec * 1000000000ll + now.tv_nsec,
 		.settled = pass->holders->settled,
 		.zero = whole((double)sampled->zero, page), .zero_in_huge = whole((double)sampled->zero_in_huge, page),
@@ -173,6 +193,8 @@ static void tell_pass(struct teller *t, const struct sweep_pass *pass)
 	text_add(&out, (const char *)&told, sizeof(told));
 	for (size_t i = 0; i < pass->holders->count; i++)
 		append_holding(&out, pass, &pass->holders->list[i]);
+	for (size_t i = 0; i < pass->holders->pairs_count; i++)
+		append_crossing(&out, pass->sample, &pass->holders->pairs[i]);
 	if (!out.failed)
 		tell(t, MESSAGE_PASS, out.bytes, out.length);
 	text_free(&out);
@@ -234,7 +256,7 @@ static void keep_pass(struct potential *p, const char *bytes, size_t length)
 	const char *name;
 
 	memcpy(&pass, bytes, sizeof(pass));
-	size_t rest = length - sizeof(pass), count = 0;
+	size_t rest = length - sizeof(pass), count = 0, at = 0;
 	char *holdings = malloc(rest + 1);
 	struct holding *processes = calloc((size_t)pass.holdings + 1, sizeof(*processes));
 	if (!holdings || !processes) {
@@ -243,8 +265,9 @@ static void keep_pass(struct potential *p, const char *bytes, size_t length)
 		return;			/* the pass before is still an answer */
 	}
 	memcpy(holdings, bytes + sizeof(pass), rest);
-	for (size_t at = 0; at < rest;) {
+	for (uint32_t i = 0; i < pass.holdings; i++) {
 		struct holding h = next_holding(holdings, &at, &name);
+		h.name_at = (size_t)(name - holdings);
 		if (h.kind == HOLDER_PROCESS)
 			processes[count++] = h;
 	}
@@ -254,6 +277,7 @@ static void keep_pass(struct potential *p, const char *bytes, size_t length)
 	p->pass = pass;
 	p->holdings = holdings;
 	p->holdings_length = rest;
+	p->crossings_at = at;
 	p->processes = processes;
 	p->processes_count = count;
 	p->share = 0;
@@ -316,6 +340,14 @@ static void set_estimate(struct top_task *t, enum task_fact fact, const int64_t 
 		task_set(t, fact + i, value_of(v[i]));
 }
 
+static uint32_t add_name(struct top_sample *s, const char *name, size_t length)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "%.*s", (int)length, name);
+	return names_add(&s->names, text);
+}
+
 static void fill_tasks(const struct potential *p, struct top_sample *s)
 {
 	for (size_t i = 0; i < s->tasks_count; i++) {
@@ -325,6 +357,7 @@ static void fill_tasks(const struct potential *p, struct top_sample *s)
 								       by_pid) : NULL;
 		if (!h || h->start_ticks != t->start_ticks)
 			continue;
+		t->domain = add_name(s, p->holdings + h->name_at, h->name_length);
 		set_estimate(t, TASK_POTENTIAL_BYTES, h->potential);
 		task_set(t, TASK_MARGINAL_BYTES, value_of(h->marginal));
 		if (h->settled)
@@ -364,21 +397,40 @@ static void add_share(struct top_sample *s, enum share_kind kind, const struct h
 				     .marginal = h->marginal };
 }
 
+static void fill_crossings(const struct potential *p, struct top_sample *s)
+{
+	size_t at = p->crossings_at;
+	struct crossing_told told;
+
+	for (uint32_t i = 0; i < p->pass.crossings; i++) {
+		struct top_crossing *c = top_sample_add_crossing(s);
+		if (!c)
+			return;
+		memcpy(&told, p->holdings + at, sizeof(told));
+		at += sizeof(told);
+		*c = (struct top_crossing){ .a = add_name(s, p->holdings + at, told.a_length),
+					    .b = add_name(s, p->holdings + at + told.a_length, told.b_length),
+					    .bytes = told.bytes[0], .low = told.bytes[1], .high = told.bytes[2] };
+		at += told.a_length + told.b_length;
+	}
+}
+
 static void fill(const struct potential *p, struct top_sample *s)
 {
 	static const enum share_kind kinds[HOLDER_KINDS] = {
 		[HOLDER_UID] = SHARE_UID, [HOLDER_VM] = SHARE_VM, [HOLDER_CGROUP] = SHARE_CGROUP,
-		[HOLDER_CGROUP_TREE] = SHARE_CGROUP_TREE,
+		[HOLDER_CGROUP_TREE] = SHARE_CGROUP_TREE, [HOLDER_DOMAIN] = SHARE_DOMAIN,
 	};
 	const char *name;
 
-	for (size_t at = 0; at < p->holdings_length;) {
+	for (size_t at = 0; at < p->crossings_at;) {
 		struct holding h = next_holding(p->holdings, &at, &name);
 		if (h.kind == HOLDER_HOST)
 			fill_host(p, s, &h);
 		else if (h.kind != HOLDER_PROCESS)
 			add_share(s, kinds[h.kind], &h, name);
 	}
+	fill_crossings(p, s);
 	top_sample_sort_shares(s);
 	fill_tasks(p, s);
 }

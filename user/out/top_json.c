@@ -133,6 +133,38 @@ static void outcomes(struct json *j, const struct top_sample *s, pid_t pid)
 	json_end_array(j);
 }
 
+static void bytes_between(struct json *j, int64_t bytes, int64_t low, int64_t high)
+{
+	json_i64(j, "bytes", bytes);
+	json_array(j, "bytes_interval");
+	json_i64(j, NULL, low);
+	json_i64(j, NULL, high);
+	json_end_array(j);
+}
+
+/* Between which trust domains what would cross; null before contents were looked at. */
+static void crossings(struct json *j, const struct top_sample *s)
+{
+	if (!is_known(s->fact[FACT_CROSSING_BYTES])) {
+		json_null(j, "crossing");
+		return;
+	}
+	json_object(j, "crossing");
+	bytes_between(j, s->fact[FACT_CROSSING_BYTES].number, s->fact[FACT_CROSSING_LOW_BYTES].number,
+		      s->fact[FACT_CROSSING_HIGH_BYTES].number);
+	json_array(j, "pairs");
+	for (size_t i = 0; i < s->crossings_count; i++) {
+		const struct top_crossing *c = &s->crossings[i];
+		json_object(j, NULL);
+		json_string(j, "a", top_name(s, c->a));
+		json_string(j, "b", top_name(s, c->b));
+		bytes_between(j, c->bytes, c->low, c->high);
+		json_end_object(j);
+	}
+	json_end_array(j);
+	json_end_object(j);
+}
+
 /* The host's fields stand in the order of their groups. */
 static void host(struct json *j, const struct top_model *m)
 {
@@ -209,6 +241,7 @@ void top_json(struct text *out, const struct top_shown *shown)
 	host(&j, m);
 	if (shown->groups)
 		groups(&j, shown->groups);
+	crossings(&j, m->sample);
 	json_array(&j, "processes");
 	for (size_t i = 0; i < shown->count; i++)
 		process(&j, m->sample, shown->rows[i]);

@@ -372,7 +372,7 @@ const struct key_help view_keys[] = {
 	{ "f F4", "filter by name, user, guest, cgroup or PID" },
 	{ "F6 s   < >", "choose what to sort by; the column before or after" },
 	{ "I", "invert the order" },
-	{ "t F5", "tree: none, cgroup, user, VM" },
+	{ "t F5", "tree: none, cgroup, user, VM, domain" },
 	{ "c F2", "choose the columns" },
 	{ "m", "what is missing, and why; what was lost, what we cost" },
 	{ "e", "every value about the engine and the machine, and how long merges lasted" },

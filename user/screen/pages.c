@@ -5,12 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/units.h"
 #include "screen/draw.h"
 #include "screen/format.h"
 #include "screen/keys.h"
 #include "screen/page.h"
 #include "screen/spark.h"
+
+/* Pairs of trust domains on the machine's page. */
+#define CROSSINGS_SHOWN 32
 
 /* ---- why a field has no value ---- */
 
@@ -166,6 +170,26 @@ void page_outcomes(struct page *p, const struct top_sample *s, pid_t pid)
 	}
 }
 
+/* What would be merged across trust domains: the largest pairs. */
+static void write_crossings(struct page *p, const struct top_sample *s)
+{
+	char a[64], b[64], pair[160], bytes[128];
+
+	if (s->crossings_count)
+		page_heading(p, "equal across trust domains: a risk, not a saving");
+	for (size_t i = 0; i < s->crossings_count && i < CROSSINGS_SHOWN; i++) {
+		const struct top_crossing *c = &s->crossings[i];
+		printable(a, sizeof(a), top_name(s, c->a));
+		printable(b, sizeof(b), top_name(s, c->b));
+		snprintf(pair, sizeof(pair), "%.24s, %.24s", a, b);
+		snprintf(bytes, sizeof(bytes), "%s  (%s to %s)", show_bytes(c->bytes).text, show_bytes(c->low).text,
+			 show_bytes(c->high).text);
+		page_pair(p, 54, pair, bytes);
+	}
+	if (s->crossings_count > CROSSINGS_SHOWN)
+		page_pair(p, 54, "and more", "--json has all");
+}
+
 static void write_machine(struct page *p, const struct top_model *m)
 {
 	for (enum field f = 0; f < HOST_FIELDS; f++) {
@@ -175,6 +199,7 @@ static void write_machine(struct page *p, const struct top_model *m)
 	}
 	write_lifetimes(p, m->sample);
 	page_outcomes(p, m->sample, 0);
+	write_crossings(p, m->sample);
 }
 
 /* ---- a choice of fields ---- */

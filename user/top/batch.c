@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/units.h"
 #include "out/top.h"
 #include "screen/draw.h"
 #include "top/run.h"
@@ -55,6 +56,22 @@ static int table_width(const struct view *v)
 	return width + 60 > TEXT_WIDTH ? width + 60 : TEXT_WIDTH;
 }
 
+/* By trust domains, what would cross between them, too. */
+static void add_crossings(struct text *out, const struct top_sample *s)
+{
+	char a[64], b[64];
+
+	if (s->crossings_count)
+		text_puts(out, " EQUAL ACROSS TRUST DOMAINS: A RISK, NOT A SAVING (95 %)\n");
+	for (size_t i = 0; i < s->crossings_count; i++) {
+		const struct top_crossing *c = &s->crossings[i];
+		printable(a, sizeof(a), top_name(s, c->a));
+		printable(b, sizeof(b), top_name(s, c->b));
+		text_printf(out, " %-30s %-30s %10s  (%s to %s)\n", a, b, show_bytes(c->bytes).text, show_bytes(c->low).text,
+			    show_bytes(c->high).text);
+	}
+}
+
 static int add_text(struct text *out, const struct batch *b, struct error *err)
 {
 	struct view view = b->settings->view;
@@ -77,6 +94,8 @@ static int add_text(struct text *out, const struct batch *b, struct error *err)
 		draw_meters(&canvas, 2, meters, &d);
 		draw_table(&canvas, 2 + meters, 1 + (int)rows.count, &view, &d);
 		add_canvas(out, &canvas);
+		if (view.tree == GROUP_DOMAIN)
+			add_crossings(out, d.model->sample);
 	}
 	canvas_free(&canvas);
 	rows_free(&rows);

@@ -33,7 +33,7 @@ static const struct option_row rows[] = {
 	{ "sort", 0, "COLUMN", "sort by it; -COLUMN: the other way round", .string = TO(sort) },
 	{ "columns", 0, "COLUMN[,...]", "show these columns", .string = TO(columns) },
 	{ "top", 0, "N", "write the first N processes only", .number = SETTING(most_processes) },
-	{ "tree", 0, "HOW", "group by cgroup, uid or vm", .choice = TO(tree), .choices = group_kind_names },
+	{ "tree", 0, "HOW", "group by cgroup, uid, vm or domain (of trust)", .choice = TO(tree), .choices = group_kind_names },
 	{ .name = "How it is shown" },
 	{ "batch", 'b', NULL, "write text instead of a display", .flag = SETTING(batch) },
 	{ "json", 0, NULL, "write one JSON object per sample and line", .flag = SETTING(json) },

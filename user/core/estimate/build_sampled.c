@@ -154,11 +154,11 @@ static int estimate_all(struct model *m, const struct sample *s, const struct ow
 	take_domains(m, &e);
 	int rc = take_each_domain(m, s, set, &e);
 	estimates_free(&e);
-	return rc ? rc : crossing_estimate(s, set, order, &m->domain_sharing, &m->domain_sharing_count);
+	return rc ? rc : crossing_estimate(s, set, order, task_of, &m->domain_sharing, &m->domain_sharing_count);
 }
 
 /* Who shares with whom, by process, user and cgroup. */
-static int take_pairs(struct model *m, const struct sample *s, struct sketch_order *order)
+static int take_pairs(struct model *m, const struct sample *s, struct sketch_order *order, const uint32_t *task_of)
 {
 	const struct {
 		enum owner_kind kind;
@@ -176,7 +176,7 @@ static int take_pairs(struct model *m, const struct sample *s, struct sketch_ord
 		rc = owner_set_make(&set, s, kinds[i].kind);
 		if (rc)
 			break;
-		rc = crossing_estimate(s, &set, order, kinds[i].pairs, kinds[i].count);
+		rc = crossing_estimate(s, &set, order, task_of, kinds[i].pairs, kinds[i].count);
 		owner_set_free(&set);
 	}
 	return rc;
@@ -236,7 +236,7 @@ int build_sampled(struct model *m, const struct sample *s)
 	if (!rc)
 		rc = mapped_estimate(m, s, &order);
 	if (!rc)
-		rc = take_pairs(m, s, &order);
+		rc = take_pairs(m, s, &order, task_of);
 	if (!rc) {
 		take_pages(m, s);
 		take_lasting(m, s);

@@ -13,6 +13,8 @@ _Static_assert(SHARING_OWNERS <= ESTIMATE_MATRIX_MAX, "all that are chosen fit i
 struct crossing {
 	const struct sample *sample;
 	const struct owner_set *owners;
+	const struct sketch *sketch;
+	const uint32_t *task_of;	/* per owner in the sketch */
 	uint32_t chosen[SHARING_CHOSEN];	/* indices of owners */
 	uint32_t count;
 	uint32_t *class_of;		/* per owner in the sketch: its owner's place in `chosen`, or CLASS_NONE */
@@ -23,41 +25,51 @@ static int choose(struct crossing *c)
 {
 	const struct owner_set *set = c->owners;
 	struct owner_counts *counts = calloc(set->count + 1, sizeof(*counts));
+	uint64_t *frames = calloc(c->sample->tasks_count + 1, sizeof(*frames));
+	int rc = counts && frames ? 0 : -ENOMEM;
 
-	if (!counts)
-		return -ENOMEM;
-	for (size_t i = 0; i < set->count; i++)
+	for (uint32_t owner = 0; !rc && owner < c->sketch->owners; owner++)
+		if (c->task_of[owner] < c->sample->tasks_count)
+			frames[c->task_of[owner]] += sketch_owner_frames(c->sketch, owner, SKETCH_LIGHT) +
+						     sketch_owner_frames(c->sketch, owner, SKETCH_HEAVY);
+	for (size_t i = 0; !rc && i < set->count; i++)
 		for (uint32_t k = 0; k < set->owners[i].count; k++)
-			counts[i].candidate += c->sample->sampled->tasks[set->tasks[set->owners[i].first + k]].candidate;
-	c->count = sharing_largest(c->chosen, counts, set->count);
+			counts[i].candidate += frames[set->tasks[set->owners[i].first + k]];
+	if (!rc)
+		c->count = sharing_largest(c->chosen, counts, set->count);
+	free(frames);
 	free(counts);
-	return 0;
+	return rc;
 }
 
 static int estimate(struct crossing *c, struct sketch_order *order)
 {
 	const struct owner_set *set = c->owners;
 
-	c->class_of = calloc(sampled_owners(c->sample->sampled) + 1, sizeof(*c->class_of));
+	size_t tasks = c->sample->tasks_count;
+	uint32_t *class_of_task = calloc(tasks + 1, sizeof(*class_of_task));
+	c->class_of = calloc((size_t)c->sketch->owners + 1, sizeof(*c->class_of));
 	c->both = calloc((size_t)c->count * c->count + 1, sizeof(*c->both));
-	if (!c->class_of || !c->both)
-		return -ENOMEM;
-	for (size_t i = 0; i < c->sample->tasks_count; i++)
-		c->class_of[i] = CLASS_NONE;
-	for (uint32_t d = 0; d < c->count; d++) {
+	int rc = class_of_task && c->class_of && c->both ? 0 : -ENOMEM;
+	for (size_t i = 0; !rc && i < tasks; i++)
+		class_of_task[i] = CLASS_NONE;
+	for (uint32_t d = 0; !rc && d < c->count; d++) {
 		const struct owner *owner = &set->owners[c->chosen[d]];
 		for (uint32_t k = 0; k < owner->count; k++)
-			c->class_of[set->tasks[owner->first + k]] = d;
+			class_of_task[set->tasks[owner->first + k]] = d;
 	}
-	for (size_t i = 0; i < sampled_owners(c->sample->sampled); i++)
-		c->class_of[i] = c->class_of[sampled_task_of(c->sample->sampled, i)];
-	return estimate_matrix(c->both, order, c->class_of, c->count, NULL) ? -ENOMEM : 0;
+	for (uint32_t i = 0; !rc && i < c->sketch->owners; i++)
+		c->class_of[i] = c->task_of[i] < tasks ? class_of_task[c->task_of[i]] : CLASS_NONE;
+	if (!rc && estimate_matrix(c->both, order, c->class_of, c->count, NULL))
+		rc = -ENOMEM;
+	free(class_of_task);
+	return rc;
 }
 
 static bool holds_zero(const struct crossing *c, uint32_t domain)
 {
 	const struct owner *owner = &c->owners->owners[c->chosen[domain]];
-	for (uint32_t k = 0; k < owner->count; k++)
+	for (uint32_t k = 0; c->sample->sampled && k < owner->count; k++)
 		if (c->sample->sampled->tasks[c->owners->tasks[owner->first + k]].zero)
 			return true;
 	return false;
@@ -98,9 +110,9 @@ static int list_pairs(const struct crossing *c, struct sharing **ret, size_t *re
 }
 
 int crossing_estimate(const struct sample *s, const struct owner_set *owners, struct sketch_order *order,
-		      struct sharing **ret, size_t *ret_count)
+		      const uint32_t *task_of, struct sharing **ret, size_t *ret_count)
 {
-	struct crossing c = { .sample = s, .owners = owners };
+	struct crossing c = { .sample = s, .owners = owners, .sketch = order->sketch, .task_of = task_of };
 	int rc = choose(&c);
 
 	if (!rc)

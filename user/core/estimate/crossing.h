@@ -12,8 +12,11 @@
 #include "core/count/sharing.h"
 #include "core/estimate/sketch_order.h"
 
-/* Each two owners of a set that hold a content in common, most contents first; from the sample's sketch in order. 0 or -ENOMEM. */
+/*
+ * Each two owners of a set that hold a content in common, most contents first; from a sketch in order,
+ * of each of whose owners task_of says the task (CLASS_NONE: nobody's). 0 or -ENOMEM.
+ */
 int crossing_estimate(const struct sample *sample, const struct owner_set *owners, struct sketch_order *order,
-		      struct sharing **ret, size_t *ret_count);
+		      const uint32_t *task_of, struct sharing **ret, size_t *ret_count);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/count/owner.h"
+#include "core/estimate/crossing.h"
 
 /* One way to put tasks into classes: what stands for a task's class, in some of the sample's strings or numbers. */
 struct grouping {
@@ -48,7 +49,8 @@ static const char *text_of(const struct work *w, uint32_t task, size_t *ret_leng
 {
 	const struct sample *s = w->in->sample;
 	const struct task *t = &s->tasks[task];
-	const char *text = sample_string(s, w->grouping.kind == HOLDER_VM ? t->vm : t->cgroup);
+	const char *text = sample_string(s, w->grouping.kind == HOLDER_VM ? t->vm :
+					 w->grouping.kind == HOLDER_DOMAIN ? t->domain : t->cgroup);
 
 	*ret_length = w->grouping.kind == HOLDER_CGROUP_TREE ? prefix_length(text, w->grouping.depth) : strlen(text);
 	return text;
@@ -247,13 +249,14 @@ static int number_domains(struct work *w)
 		uint32_t task = w->in->task_of[owner];
 		w->domain_of[owner] = task < w->in->sample->tasks_count ? domain_of_task[task] : 0;
 	}
+	int rc = crossing_estimate(w->in->sample, &set, &w->contents, w->in->task_of, &w->out->pairs, &w->out->pairs_count);
 	owner_set_free(&set);
-	return 0;
+	return rc;
 }
 
 static int build(struct work *w)
 {
-	static const enum holder_kind kinds[] = { HOLDER_PROCESS, HOLDER_UID, HOLDER_VM, HOLDER_CGROUP };
+	static const enum holder_kind kinds[] = { HOLDER_PROCESS, HOLDER_UID, HOLDER_DOMAIN, HOLDER_VM, HOLDER_CGROUP };
 	int rc = add_holder(w) ? 0 : -ENOMEM;
 
 	if (!rc)
@@ -277,7 +280,7 @@ int holders_build(struct holders *ret, const struct holders_input *in)
 	*ret = (struct holders){ .settled = in->settled };
 	ret->groups = (uint64_t)in->sketch->used[SKETCH_LIGHT] + in->sketch->used[SKETCH_HEAVY];
 	bool ready = sketch_order_init(&w.contents, in->sketch) && w.order && w.class_of_task && w.class_of && w.domain_of;
-	int rc = ready ? build(&w) : -ENOMEM;
+	int rc = in->sketch->failed ? -EINVAL : ready ? build(&w) : -ENOMEM;
 	sketch_order_free(&w.contents);
 	free(w.order);
 	free(w.class_of_task);
@@ -291,6 +294,7 @@ int holders_build(struct holders *ret, const struct holders_input *in)
 void holders_free(struct holders *h)
 {
 	free(h->list);
+	free(h->pairs);
 	*h = (struct holders){ 0 };
 }
 
@@ -302,7 +306,7 @@ const char *holder_name(const struct holder *h, const struct sample *s, size_t *
 	if (t && h->kind == HOLDER_PROCESS)
 		name = t->comm;
 	else if (t && h->kind != HOLDER_HOST && h->kind != HOLDER_UID)
-		name = sample_string(s, h->kind == HOLDER_VM ? t->vm : t->cgroup);
+		name = sample_string(s, h->kind == HOLDER_VM ? t->vm : h->kind == HOLDER_DOMAIN ? t->domain : t->cgroup);
 	*ret_length = h->kind == HOLDER_CGROUP_TREE ? h->name_length : strlen(name);
 	return name;
 }

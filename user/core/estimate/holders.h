@@ -11,6 +11,7 @@
 #ifndef KSMSCOPE_CORE_HOLDERS_H
 #define KSMSCOPE_CORE_HOLDERS_H
 
+#include "core/count/sharing.h"
 #include "core/estimate/estimate.h"
 #include "core/estimate/survival.h"
 #include "core/sample.h"
@@ -19,6 +20,7 @@ enum holder_kind {
 	HOLDER_HOST,
 	HOLDER_PROCESS,
 	HOLDER_UID,
+	HOLDER_DOMAIN,		/* a trust domain */
 	HOLDER_VM,
 	HOLDER_CGROUP,		/* the processes of this cgroup itself */
 	HOLDER_CGROUP_TREE,	/* and those of the cgroups below it */
@@ -45,6 +47,8 @@ struct holders {
 	double theta;
 	bool settled;			/* young frames are told from others and left out of the potential */
 	uint64_t frames, groups;	/* looked at; groups of contents that the sample keeps */
+	struct sharing *pairs;		/* contents that two trust domains both hold, most first; by their first tasks */
+	size_t pairs_count;
 	struct estimate crossing;	/* frames: what merging across trust domains would free besides: a risk, no potential */
 };
 
@@ -62,7 +66,7 @@ struct holders_input {
 int holders_build(struct holders *ret, const struct holders_input *input);
 void holders_free(struct holders *holders);
 
-/* The name of a holder in the sample: the command, the guest, the cgroup's path; *ret_length bytes of it count. */
+/* The name of a holder in the sample: the command, the trust domain, the guest, the cgroup's path; *ret_length bytes of it count. */
 const char *holder_name(const struct holder *holder, const struct sample *sample, size_t *ret_length);
 
 #endif

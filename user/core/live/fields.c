@@ -291,6 +291,7 @@ const struct field_info fields[FIELD_COUNT] = {
 		"swap_bytes", "memory that is swapped out"),
 	[PROC_VM] = TEXT("vm", "VM", 12, 19, "name of the QEMU guest"),
 	[PROC_CGROUP] = TEXT("cgroup", "CGROUP", 24, 18, "control group"),
+	[PROC_DOMAIN] = TEXT("domain", "DOMAIN", 16, 0, "trust domain; known once contents were looked at"),
 	[PROC_COMM] = TEXT("comm", "COMMAND", 10, 2, "name of the command"),
 };
 
@@ -348,7 +349,8 @@ const char *field_source(enum field f)
 	if (info->origin == ORIGIN_SEEN || f == HOST_WASTE || f == HOST_WATCHED_RATIO || f == HOST_NEW_DUPLICATES ||
 	    f == PROC_NEW_DUPLICATES)
 		return SOURCE_FAULT;
-	if (f == HOST_POTENTIAL_NET || f == PROC_POTENTIAL || f == PROC_VOLATILE || f == PROC_HALF_LIFE)
+	if (f == HOST_POTENTIAL_NET || f == PROC_POTENTIAL || f == PROC_VOLATILE || f == PROC_HALF_LIFE ||
+	    f == PROC_DOMAIN)
 		return SOURCE_CONTENT;
 	return f == HOST_COW_COST || f == HOST_COW_CPU ? SOURCE_CALIBRATION : NULL;
 }
@@ -362,6 +364,8 @@ const char *field_text(const struct top_sample *s, const struct top_task *t, enu
 		return top_name(s, t->cgroup);
 	case PROC_VM:
 		return top_name(s, t->vm);
+	case PROC_DOMAIN:
+		return top_name(s, t->domain);
 	case PROC_USER:
 		if (t->user)
 			return top_name(s, t->user);

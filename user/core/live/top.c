@@ -131,6 +131,7 @@ void top_sample_clear(struct top_sample *s)
 		.names = s->names,
 		.watches = s->watches, .watches_room = s->watches_room,
 		.shares = s->shares, .shares_room = s->shares_room,
+		.crossings = s->crossings, .crossings_room = s->crossings_room,
 		.outcomes = s->outcomes, .outcomes_room = s->outcomes_room,
 		.losses = s->losses, .losses_room = s->losses_room,
 		.programs = s->programs, .programs_room = s->programs_room,
@@ -147,6 +148,7 @@ void top_sample_free(struct top_sample *s)
 	names_free(&s->names);
 	free(s->watches);
 	free(s->shares);
+	free(s->crossings);
 	free(s->outcomes);
 	free(s->losses);
 	free(s->programs);
@@ -183,6 +185,11 @@ struct top_watch *top_sample_add_watch(struct top_sample *s)
 struct top_share *top_sample_add_share(struct top_sample *s)
 {
 	return add_item((void **)&s->shares, &s->shares_count, &s->shares_room, sizeof(*s->shares));
+}
+
+struct top_crossing *top_sample_add_crossing(struct top_sample *s)
+{
+	return add_item((void **)&s->crossings, &s->crossings_count, &s->crossings_room, sizeof(*s->crossings));
 }
 
 static int compare_shares(const struct top_share *a, const char *a_name, size_t a_length, const struct top_share *b,

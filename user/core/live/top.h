@@ -159,20 +159,27 @@ struct top_task {
 	uid_t uid;			/* effective */
 	char comm[64];			/* raw */
 	uint32_t cgroup, user, vm;	/* of top_sample.names; vm: a QEMU guest's name */
+	uint32_t domain;		/* likewise: its trust domain, as the content sampler put it; "": not known yet */
 	bool left_out;			/* nobody asked for it: it has no row in the model */
 	int64_t number[TASK_FACTS];
 	uint8_t known[TASK_FACTS];	/* enum known */
 };
 
 /* Processes that are one for the content sampler, and estimated as one: their figure has an interval of its own. */
-enum share_kind { SHARE_UID, SHARE_VM, SHARE_CGROUP, SHARE_CGROUP_TREE, SHARE_KINDS };
+enum share_kind { SHARE_UID, SHARE_VM, SHARE_CGROUP, SHARE_CGROUP_TREE, SHARE_DOMAIN, SHARE_KINDS };
 
 struct top_share {
 	enum share_kind kind;		/* SHARE_CGROUP_TREE: with the cgroups below it */
 	uid_t uid;			/* SHARE_UID */
-	uint32_t name;			/* of top_sample.names: the guest, the cgroup's path */
+	uint32_t name;			/* of top_sample.names: the guest, the cgroup's path, the trust domain */
 	int64_t potential, low, high;	/* bytes, and their 95 % interval */
 	int64_t marginal;		/* bytes: what they add to the potential by being there */
+};
+
+/* Contents that two trust domains both hold, zeros apart: what merging across them would free, a risk and no saving. */
+struct top_crossing {
+	uint32_t a, b;			/* of top_sample.names: the domains */
+	int64_t bytes, low, high;	/* and the 95 % interval */
 };
 
 /* One way that events take, from where they are produced to us. */
@@ -241,6 +248,8 @@ struct top_sample {
 	uint64_t lifetimes_unseen;		/* breaks of merges that were not seen to begin */
 	struct top_share *shares;	/* by kind, uid and name: see top_sample_share() */
 	size_t shares_count, shares_room;
+	struct top_crossing *crossings;	/* most bytes first */
+	size_t crossings_count, crossings_room;
 	struct outcome *outcomes;	/* see top_sample_outcomes() */
 	size_t outcomes_count, outcomes_room;
 	struct loss *losses;
@@ -262,6 +271,7 @@ struct top_task *top_sample_add_task(struct top_sample *sample);
 struct top_watch *top_sample_add_watch(struct top_sample *sample);
 struct loss *top_sample_add_loss(struct top_sample *sample);
 struct top_share *top_sample_add_share(struct top_sample *sample);
+struct top_crossing *top_sample_add_crossing(struct top_sample *sample);
 struct outcome *top_sample_add_outcome(struct top_sample *sample);
 struct program_use *top_sample_add_program(struct top_sample *sample);
 struct source_use *top_sample_add_source(struct top_sample *sample);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const group_kind_names[GROUP_KINDS + 1] = { "none", "cgroup", "uid", "vm", NULL };
+const char *const group_kind_names[GROUP_KINDS + 1] = { "none", "cgroup", "uid", "vm", "domain", NULL };
 
 /* A row and the name of its group, to be sorted by name. */
 struct member {
@@ -15,8 +15,10 @@ struct member {
 
 static const char *name_of(const struct top_model *m, const struct top_row *row, enum group_kind kind, char made[16])
 {
-	enum field f = kind == GROUP_CGROUP ? PROC_CGROUP : kind == GROUP_UID ? PROC_USER : PROC_VM;
-	return field_text(m->sample, row->task, f, made);
+	static const enum field names[GROUP_KINDS] = {
+		[GROUP_CGROUP] = PROC_CGROUP, [GROUP_UID] = PROC_USER, [GROUP_VM] = PROC_VM, [GROUP_DOMAIN] = PROC_DOMAIN,
+	};
+	return field_text(m->sample, row->task, names[kind], made);
 }
 
 /* Paths in tree order: a '/' comes before everything else, so that children follow their parent at once. */
@@ -146,7 +148,10 @@ static int fill(struct top_groups *g, const struct top_model *m, const struct me
 /* What was estimated of a group as one is better than a sum: errors of parts of one sample go together. */
 static void take_shares(struct top_groups *g, const struct top_model *m, bool nested)
 {
-	enum share_kind kind = g->kind == GROUP_UID ? SHARE_UID : g->kind == GROUP_VM ? SHARE_VM : SHARE_CGROUP;
+	static const enum share_kind kinds[GROUP_KINDS] = {
+		[GROUP_CGROUP] = SHARE_CGROUP, [GROUP_UID] = SHARE_UID, [GROUP_VM] = SHARE_VM, [GROUP_DOMAIN] = SHARE_DOMAIN,
+	};
+	enum share_kind kind = kinds[g->kind];
 
 	for (size_t row = 0; row < m->count; row++) {
 		uint32_t group = g->of_row[row];

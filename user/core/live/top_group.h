@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Processes put together: by cgroup (a tree of paths), by user, or by virtual
- * machine. What sums over processes is summed; everything else is not known of
+ * Processes put together: by cgroup (a tree of paths), by user, by virtual
+ * machine, or by trust domain. What sums over processes is summed; everything else is not known of
  * a group.
  */
 #ifndef KSMSCOPE_CORE_TOP_GROUP_H
@@ -14,6 +14,7 @@ enum group_kind {
 	GROUP_CGROUP,
 	GROUP_UID,
 	GROUP_VM,
+	GROUP_DOMAIN,
 	GROUP_KINDS
 };
 
@@ -49,7 +50,7 @@ int top_groups_build(struct top_groups *ret, const struct top_model *model, enum
 int top_groups_build_named(struct top_groups *ret, const struct top_model *model, const char *const *names);
 void top_groups_free(struct top_groups *groups);
 
-/* "none", "cgroup", "uid", "vm"; NULL-terminated, by enum group_kind. */
+/* "none", "cgroup", "uid", "vm", "domain"; NULL-terminated, by enum group_kind. */
 extern const char *const group_kind_names[GROUP_KINDS + 1];
 
 #endif

@@ -139,6 +139,21 @@ static void pack_share(struct text *out, const struct top_share *s)
 	pack_i64(out, s->marginal);
 }
 
+/* Trust domains came later than the rest: they stand behind it, and older recordings end before them. */
+static void pack_domains(struct text *out, const struct top_sample *s)
+{
+	for (size_t i = 0; i < s->tasks_count; i++)
+		pack_u64(out, s->tasks[i].domain);
+	pack_u64(out, s->crossings_count);
+	for (size_t i = 0; i < s->crossings_count; i++) {
+		pack_u64(out, s->crossings[i].a);
+		pack_u64(out, s->crossings[i].b);
+		pack_i64(out, s->crossings[i].bytes);
+		pack_i64(out, s->crossings[i].low);
+		pack_i64(out, s->crossings[i].high);
+	}
+}
+
 static void pack_loss(struct text *out, const struct loss *l)
 {
 	pack_string(out, l->path);
@@ -182,6 +197,7 @@ static void pack_lists(struct text *out, const struct top_sample *s)
 	pack_u64(out, s->shares_count);
 	for (size_t i = 0; i < s->shares_count; i++)
 		pack_share(out, &s->shares[i]);
+	pack_domains(out, s);
 }
 
 void top_pack(struct text *out, const struct top_sample *s)
@@ -334,6 +350,19 @@ static bool unpack_share(struct reading *r)
 	return !r->in.failed;
 }
 
+static bool unpack_crossing(struct reading *r)
+{
+	struct top_crossing *c = top_sample_add_crossing(r->sample);
+	if (!c)
+		return !(r->no_memory = true);
+	c->a = unpack_name(r);
+	c->b = unpack_name(r);
+	c->bytes = unpack_i64(&r->in);
+	c->low = unpack_i64(&r->in);
+	c->high = unpack_i64(&r->in);
+	return !r->in.failed;
+}
+
 static bool unpack_program(struct reading *r)
 {
 	struct program_use *p = top_sample_add_program(r->sample);
@@ -412,7 +441,11 @@ static bool unpack_all(struct reading *r)
 		return false;
 	top_sample_sort_outcomes(s);
 	top_sample_sort_shares(s);
-	return r->in.at == r->in.end;
+	if (r->in.at == r->in.end)
+		return true;
+	for (size_t i = 0; i < s->tasks_count; i++)
+		s->tasks[i].domain = unpack_name(r);
+	return unpack_list(r, unpack_crossing) && r->in.at == r->in.end;
 }
 
 int top_unpack(struct top_sample *ret, const struct top_order *order, const void *bytes, size_t length,
