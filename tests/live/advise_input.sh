@@ -43,6 +43,12 @@ refused "a uid without a process" 1 "." --uid 4294967293
 for rubbish in "" abc 1x 0 -1 1,,2 1, ,1 1.5 0x10 99999999999999999999 " 1" "1 2" '1;2'; do
 	refused "--pid '$rubbish'" 2 "pid" --pid "$rubbish"
 done
+for rubbish in "" abc -1 nan inf 1x 1/0 1/ /16 1e-9 1/16/2; do
+	refused "--sample '$rubbish'" 2 "sample.*(share|needs)" --pid $$ --sample "$rubbish"
+done
+for rubbish in 0 0% 1.5 200%; do
+	refused "--sample $rubbish" 2 "sample.*share" --pid $$ --sample "$rubbish"
+done
 for rubbish in "" abc -1 1e99 nan inf 1x; do
 	refused "--settle '$rubbish'" 2 "settle" --pid $$ --settle "$rubbish"
 done

@@ -124,6 +124,32 @@ for query in .frames.candidate .frames.shared_by_fork .duplicates.frames .duplic
 	equal "a forked family: $query" "$(jq "$query" "$work/exact.json")" "$(jq "$query" "$work/advise.json")"
 done
 
+# ---- one page, in a process of its own
+
+end_processes
+make_memory --stop --unique 1
+for share in 1 1/16 1/1000000; do
+	advise --pid "$made_pid" --settle 0 --exact
+	truth=$(jq .duplicates.frames "$work/advise.json") frames=$(jq .frames.candidate "$work/advise.json")
+	advise --pid "$made_pid" --settle 0 --sample $share
+	holds "a page or so, at $share" ".frames.candidate == $frames and (.duplicates | .low <= $truth and $truth <= .high and .high < $frames)" \
+		"$work/advise.json"
+done
+
+# ---- nothing of a hash leaves: all numbers are counts, times and addresses, and no word is a hash's
+
+end_processes
+make_memory --stop --unique 3000 --pairs 2000
+advise --pid "$made_pid" --sample 1/4
+holds "no number in the answer is as large as a hash" '[.. | numbers | select(. >= 140737488355328)] == []' "$work/advise.json"
+equal "no word in it is one" "" "$(grep -oE '\b[0-9a-f]{14,}\b' "$work/advise.json" | grep -vE '^[0-9]+$' | grep -vF "$(jq -r '.processes[].cgroup' "$work/advise.json" | grep -oE '[0-9a-f]{14,}' || echo none)")"
+sum=$(jq -c '[.duplicates, .processes[0].self_duplicates_low]' "$work/advise.json")
+for ((run = 0; run < 4; run++)); do
+	advise --pid "$made_pid" --sample 1/4
+	jq -c '[.duplicates, .processes[0].self_duplicates_low]' "$work/advise.json"
+done >"$work/runs"
+at_least "another run chooses other contents" "$( (cat "$work/runs"; echo "$sum") | sort -u | wc -l)" 2
+
 # ---- pairs, and what stands still
 
 end_processes

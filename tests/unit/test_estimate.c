@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "tests/study/trial.h"
@@ -320,6 +321,53 @@ static void test_thinned_is_as_good(void **state)
 	population_free(&p);
 }
 
+/*
+ * Tables that fill, so that θ is halved again and again on the way: the totals stay within their intervals, and the
+ * memory, as the allocator has it, within what was given, owners apart.
+ */
+static void test_halved_again_and_again(void **state)
+{
+	const uint64_t frames[] = { 6000, 24000, 100000 };
+	const uint32_t runs = 100;
+	struct scout *scout = malloc(sizeof(*scout));
+	uint64_t heavy[SKETCH_HEAVY_MAX];
+	double last = 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+		struct population_made p = population_make(&population_kinds[5], frames[i]);
+		uint32_t covered[TOTAL_MEASURES] = { 0 };
+		double theta = 1;
+		for (uint32_t run = 0; run < runs; run++) {
+			struct sketch_options options = { .bytes = SKETCH_MIN_BYTES, .theta = 1, .phase = mix64(run + 1) };
+			struct sketch s;
+			size_t before = mallinfo2().uordblks;
+			assert_int_equal(sketch_init(&s, &options, NULL), 0);
+			sketch_set_heavy(&s, heavy, trial_scout(&p, mix64(~(uint64_t)run), scout, heavy));
+			trial_sample(&p, &s, mix64(~(uint64_t)run));
+			size_t taken = mallinfo2().uordblks - before;
+			assert_int_equal(s.failed, 0);
+			assert_true(taken + sizeof(s) <= SKETCH_MIN_BYTES + 64 * (size_t)p.owners + 1024);
+			theta = fmin(theta, sketch_theta(&s, SKETCH_LIGHT));
+			struct estimates e = estimate(&s, NULL);
+			covered[TOTAL_UNION] += trial_covers(&e.of[TOTAL_UNION], p.truth[TOTAL_UNION]);
+			covered[TOTAL_WITHIN] += trial_covers(&e.of[TOTAL_WITHIN], p.truth[TOTAL_WITHIN]);
+			estimates_free(&e);
+			sketch_free(&s);
+		}
+		print_message("%llu frames in 64 KiB: θ down to 1/%.0f, covered %u and %u of %u\n",
+			      (unsigned long long)frames[i], 1 / theta, covered[TOTAL_UNION], covered[TOTAL_WITHIN], runs);
+		assert_true(theta <= last / 2);
+		last = theta;
+		/* fewer than 88 of 100 intervals of 95 % hold once in 240 times */
+		assert_in_range(covered[TOTAL_UNION], 88, runs);
+		assert_in_range(covered[TOTAL_WITHIN], 88, runs);
+		population_free(&p);
+	}
+	assert_true(last <= 1.0 / 32);
+	free(scout);
+}
+
 /* ---- the matrix ---- */
 
 static double overlap(const struct population_made *p, uint32_t a, uint32_t b)
@@ -554,6 +602,7 @@ int main(void)
 		cmocka_unit_test(test_binomial_tolerance),
 		cmocka_unit_test(test_study),
 		cmocka_unit_test(test_thinned_is_as_good),
+		cmocka_unit_test(test_halved_again_and_again),
 		cmocka_unit_test(test_matrix),
 		cmocka_unit_test(test_student),
 		cmocka_unit_test(test_regression_by_hand),

@@ -154,7 +154,7 @@ static void expected(const struct option_row *row, char *ret, size_t size)
 {
 	const char *what = row->string || row->words ? "a word that is not empty" : row->number ? "a whole number, 0 or more"
 			 : row->seconds ? "seconds, as 10 or 1.5" : row->bytes ? "bytes, as 4096, 16K or 1.5G"
-			 : row->ratio ? "a share, as 5%, 0.05 or 1/20" : row->pids ? "process IDs, as 12 or 12,34" : NULL;
+			 : row->ratio ? "a share of at most 100%, as 5%, 0.05 or 1/20" : row->pids ? "process IDs, as 12 or 12,34" : NULL;
 	if (what) {
 		snprintf(ret, size, "%s", what);
 		return;
