@@ -5,15 +5,17 @@
 # process gave back, huge pages left, operations per second of its own processor time, ksmd's CPU; and the slow-down
 # that was predicted.
 #
-#   tests/bench/bench_huge.sh [BUILD [made|pairs|watched|redis|guest]…]
+#   tests/bench/bench_huge.sh [BUILD [turns|made|watched|redis-turns|redis|guest-turns|guest]…]
 #
 # made: a process of 1 GiB that loads from random places of a quarter of it (tests/live/huge_workload.c). redis: a
 # key-value store with a million small values that are read at random and 3,000 large ones that are not, each of which
 # it holds four times. guest: a virtual machine without KVM, of 768 MiB, in which the made process runs on 512 MiB.
 # Beside the made process runs a control, which nobody touches: what else the machine and its neighbours do changes
 # random loads by tens of per cent from one second to the next, and meets both. Slow-downs are of the ratio of the two.
-# pairs: the made process whole and broken in turn, nothing merged: the slow-down that is predicted each time, and the
-# measured. watched: it is watched and not watched in turn.
+# turns, redis-turns, guest-turns: the same process whole, with the knee's huge pages broken, and with all broken, in
+# short turns, nothing merged: what the kernel's other work and the neighbours do meets all three, and the median over
+# the rounds is the slow-down, to be held against the one that was predicted. watched: the made process is watched and
+# not watched in turn.
 #
 # It takes a calibration of this machine first, or KSMSCOPE_CALIBRATION=FILE. The lock of the machine's settings is
 # given back between its parts, so that others come in between.
@@ -22,6 +24,8 @@ export KSMSCOPE_BUILD=${1:-build}
 
 subject=
 seconds=8
+rounds=12
+rates_per_second=10		# of tests/live/huge_workload.c
 pairs=6
 port=7391
 vm=${KSMSCOPE_VM:-$build/vm}
@@ -54,12 +58,29 @@ start_control() {
 	start "$tools/huge_workload" 256 0 >"$work/control"
 }
 
-median_rate() { grep rate "$1" | tail -n "$seconds" | sort -k2n | sed -n "$((seconds / 2 + 1))s/rate //p"; }
+# middle_of COMMAND…: the median of the numbers that it writes
+middle_of() { "$@" | sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
+
+# last_rates FILE COUNT
+last_rates() { tr -d '\r' <"$1" | sed -n 's/^rate //p' | tail -n "$2"; }
+
+median_rate() { middle_of last_rates "$1" $((seconds * rates_per_second)); }
 
 # ... and that of the control.
 rate_made() {
 	sleep $((seconds + 2))
 	echo "$(median_rate "$work/workload") $(median_rate "$work/control")"
+}
+
+# In turns: of half a second, after a tenth in which caches fill.
+alone_made() {
+	start "$tools/huge_workload" 256 768 >"$work/workload"
+	wait_for 120 grep -q rate "$work/workload" || bail "no huge pages are to be had"
+}
+
+turn_made() {
+	sleep 0.7
+	middle_of last_rates "$work/workload" 5
 }
 
 ask() { redis-cli -p "$port" "$@" 9>&-; }
@@ -103,6 +124,23 @@ rate_redis() {
 	echo $(((after[0] - before[0]) * $(getconf CLK_TCK) / (after[1] - before[1])))
 }
 
+alone_redis() { start_redis; }
+
+# Nanoseconds of processor time of its main thread, which is the one that serves.
+commands_and_time() {
+	ask info stats | tr -d '\r' | sed -n 's/^total_commands_processed://p'
+	cut -d' ' -f1 "/proc/$started_pid/schedstat"
+}
+
+turn_redis() {
+	local before after
+	sleep 0.1
+	mapfile -t before < <(commands_and_time)
+	sleep 0.6
+	mapfile -t after < <(commands_and_time)
+	echo $(((after[0] - before[0]) * 1000000000 / (after[1] - before[1])))
+}
+
 # What the guest runs is the made process, on huge pages of its own. KSMSCOPE_VM: where guests' kernels are.
 guest_image() {
 	local tree=$work/tree library
@@ -142,7 +180,16 @@ rate_guest() {
 	sleep "$((2 * seconds))"
 	after=$(awk '{ print $14 + $15 }' "/proc/$started_pid/stat")
 	tr -d '\r' <"$work/console" | grep -a rate | tail -n "+$((lines + 1))" |
-		awk -v ticks="$((after - before))" -v hz="$(getconf CLK_TCK)" '{ sum += $2 } END { printf "%d\n", sum / ticks * hz }'
+		awk -v ticks="$((after - before))" -v hz="$(getconf CLK_TCK)" -v each="$rates_per_second" \
+			'{ sum += $2 / each } END { printf "%d\n", sum / ticks * hz }'
+}
+
+alone_guest() { start_guest; }
+
+# By the guest's own clock, which runs on while its virtual processor waits: medians leave that out.
+turn_guest() {
+	sleep 4
+	middle_of last_rates "$work/console" 30
 }
 
 # ---- rows ----
@@ -213,9 +260,6 @@ calibrate() {
 	"$build/ksm-advise" --calibrate 40 --calibration "$calibration" >"$work/calibrated" 2>&1 9>&- || cat "$work/calibrated"
 }
 
-# middle_of COMMAND…: the median of the numbers that it writes
-middle_of() { "$@" | sort -n | awk '{ value[NR] = $1 } END { print value[int((NR + 1) / 2)] }'; }
-
 # What watching costs: seconds with it and without, in turn.
 disturbance() {
 	local pair with=() without=()
@@ -238,28 +282,70 @@ disturbance() {
 		.cpu_seconds / .seconds * 1e4 | round / 100) % of a CPU, \(.looks) looks in \(.seconds | round) s"' "$work/heat.json"
 }
 
-is_rebuilt() { [ "$(grep -c whole "$work/workload")" -ge "$1" ]; }
+# ---- turns ----
 
-# Whole and broken in turn; each time what is predicted from a fresh watch.
-prediction() {
-	local pair whole broken low
-	start_made
-	for ((pair = 0; pair < pairs; pair++)); do
-		"$build/ksm-advise" --pid "$started_pid" --settle 0 --heat 5 --format json --calibration "$calibration" \
-			>"$work/predicted.json" 9>&-
-		whole=$(rate_made)
-		kill -USR1 "$started_pid"
-		broken=$(rate_made)
-		kill -USR2 "$started_pid"
-		wait_for 30 is_rebuilt $((pair + 1))
-		jq -r --argjson m "$(slower "$whole" "$broken")" '.huge.frontier[-1] |
-			"\($m) \(.slowdown_ppm / 1e4) \($m / .slowdown_ppm * 1e4) \(.slowdown_low_ppm / 1e4) \(.slowdown_high_ppm / 1e4)"' \
-			"$work/predicted.json" | tee -a "$work/pairs" |
-			awk '{ printf "measured %5.1f %%  predicted %5.1f %% (%.1f to %.1f)  measured/predicted %.2f\n", $1, $2, $4, $5, $3 }'
+# watch: what is predicted, and which huge pages are the knee's and all that hide something
+watch() {
+	"$build/ksm-advise" --pid "$started_pid" --settle 0 --heat "$seconds" --ledger --format json \
+		--calibration "$calibration" >"$work/watched.json" 2>"$work/watched.err" 9>&- ||
+		{ echo "$(<"$work/watched.err")"; return 1; }
+	jq '.huge.ledger[] | select(.benefit_bytes > 0) | .address' "$work/watched.json" >"$work/all"
+	jq '.huge.ledger[] | select(.breaks_at_knee) | .address' "$work/watched.json" >"$work/knee"
+}
+
+# turn whole|knee|all: its rate
+turn() {
+	local list=$1 action=break
+	[ "$1" = whole ] && list=all action=rebuild
+	[ ! -s "$work/$list" ] || "$tools/huge_shape" "$started_pid" "$action" <"$work/$list" >"$work/shaped" ||
+		bail "$1: no huge page took it"
+	"turn_$subject"
+}
+
+# Lines "WHOLE KNEE ALL WHOLE-AGAIN".
+rounds_of() {
+	local round whole again
+	whole=$(turn whole)
+	for ((round = 0; round < rounds; round++)); do
+		echo -n "$whole $(turn knee) $(turn all) "
+		again=$(turn whole)
+		echo "$again"
+		whole=$again
 	done
-	printf 'medians: measured %.1f %%, predicted %.1f %%, measured/predicted %.2f\n' \
-		"$(middle_of cut -d' ' -f1 "$work/pairs")" "$(middle_of cut -d' ' -f2 "$work/pairs")" \
-		"$(middle_of cut -d' ' -f3 "$work/pairs")"
+}
+
+# slower_by COLUMN: its median in per cent, and the interval of order statistics that holds it in 19 of 20 cases
+slower_by() {
+	awk -v c="$1" '{ print 100 * (($1 + $4) / 2 / $c - 1) }' "$work/rounds" | sort -n | awk '{ v[NR] = $1 } END {
+		low = int(NR / 2 - 0.98 * sqrt(NR)); low = low < 1 ? 1 : low
+		printf "%.1f %.1f %.1f\n", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[low], v[NR + 1 - low] }'
+}
+
+# nothing: the second whole turn of a round against its mean with the first, which is what cannot be told from noise
+tell_turns() {
+	local knee all nothing
+	read -r -a knee < <(slower_by 2)
+	read -r -a all < <(slower_by 3)
+	read -r -a nothing < <(slower_by 4)
+	echo "$subject: $rounds rounds; whole $(middle_of cut -d' ' -f1 "$work/rounds") a second; nothing done: ${nothing[0]} % (${nothing[1]} to ${nothing[2]})"
+	jq -r --argjson knee "${knee[0]}" --argjson all "${all[0]}" --arg of_knee "${knee[1]} to ${knee[2]}" \
+		--arg of_all "${all[1]} to ${all[2]}" 'def percent: . / 1e3 | round / 10;
+		def point($name; $measured; $interval): "\($name): breaks \(.regions_broken), saves \(.saved_bytes / 1048576 | round) MiB; " +
+			"slower by \($measured) % (\($interval)), predicted \(.slowdown_ppm | percent) % (\(.slowdown_low_ppm | percent
+			) to \(.slowdown_high_ppm | percent)), measured/predicted " +
+			(if .slowdown_ppm > 0 then "\($measured / .slowdown_ppm * 1e6 | round / 100)" else "-" end);
+		.huge | "\(.regions) huge pages", (.knee | point("knee"; $knee; $of_knee)),
+		(.frontier[-1] | point("all"; $all; $of_all)),
+		"the knee keeps \((1 - $knee / $all) * 100 | round) % of the speed difference and \(
+			.knee.saved_bytes / .frontier[-1].saved_bytes * 1000 | round / 10) % of the saving"' "$work/watched.json"
+}
+
+take_turns() {
+	subject=$1
+	"alone_$subject"
+	watch || return 1
+	rounds_of >"$work/rounds"
+	tell_turns
 }
 
 side_by_side() {
@@ -277,13 +363,14 @@ side_by_side() {
 
 [ -e "$calibration" ] || part calibrate
 shift
-[ $# -gt 0 ] || set -- made pairs watched redis guest
+[ $# -gt 0 ] || set -- turns made watched redis-turns redis guest-turns guest
 declare -A needs=([redis]=redis-benchmark [guest]=qemu-system-x86_64)
 for what in "$@"; do
-	program=${needs[$what]:-sort}
+	program=${needs[${what%-turns}]:-sort}
 	type "$program" >/dev/null 2>&1 || { echo "$what: $program is not installed"; continue; }
 	case $what in
-	pairs) part prediction ;;
+	turns) part take_turns made ;;
+	*-turns) part take_turns "${what%-turns}" ;;
 	watched) part disturbance ;;
 	*) side_by_side "$what" ;;
 	esac

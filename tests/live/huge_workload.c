@@ -8,14 +8,11 @@
  *   huge_workload [HOT-MIB [COLD-MIB [HOT-DUPLICATES [COLD-DUPLICATES [SECONDS]]]]]
  *
  * Duplicates are base pages per huge page; each content has COPIES copies.
- * Once a line "ready PID FROM TO HOT-END" (hexadecimal), then each second
- * "rate OPERATIONS-PER-CPU-SECOND". SIGUSR1: it breaks all its huge pages and
- * writes "broken"; SIGUSR2: rebuilds them, "whole"; nothing else changes, so
- * the rates before and after tell what huge pages are worth. Exits with 77
- * where no huge pages are had.
+ * Once a line "ready PID FROM TO HOT-END" (hexadecimal), then ten times a
+ * second "rate OPERATIONS-PER-CPU-SECOND". Exits with 77 where no huge pages
+ * are had.
  */
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,42 +22,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MADV_COLD
-#define MADV_COLD 20			/* 5.4 */
-#endif
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25		/* 6.1 */
-#endif
-
 #define COPIES 4
-#define BATCH 200000
+#define BATCH 20000
 /* A cold huge page is read now and then. */
 #define COLD_EVERY 4000000
+#define RATES_PER_SECOND 10
 
 struct made {
 	char *start;
 	size_t page_bytes, huge_bytes, hot, cold;	/* huge pages */
 	size_t hot_duplicates, cold_duplicates;
 };
-
-static volatile sig_atomic_t wanted;
-
-static void want(int signal)
-{
-	wanted = signal;
-}
-
-/* Advice on a part of a huge page breaks it. */
-static void reshape(const struct made *m)
-{
-	bool whole = wanted == SIGUSR2;
-
-	wanted = 0;
-	for (size_t h = 0; h < m->hot + m->cold; h++)
-		madvise(m->start + h * m->huge_bytes, whole ? m->huge_bytes : m->page_bytes,
-			whole ? MADV_COLLAPSE : MADV_COLD);
-	puts(whole ? "whole" : "broken");
-}
 
 static double seconds(clockid_t clock)
 {
@@ -120,12 +92,17 @@ static int make(struct made *m)
 	return 0;
 }
 
-/* A whole second of loads; the sum makes each wait for the one before. */
-static double run(const struct made *m, uint64_t *random, volatile uint64_t *sink)
+struct loads {
+	uint64_t random, operations;	/* so far */
+	volatile uint64_t sink;
+};
+
+/* Loads up to the next rate; the sum makes each wait for the one before. */
+static double run(const struct made *m, struct loads *l)
 {
 	size_t hot = m->hot * m->huge_bytes, cold = m->cold * m->huge_bytes;
-	double end = seconds(CLOCK_MONOTONIC) + 1, begin = seconds(CLOCK_THREAD_CPUTIME_ID);
-	uint64_t x = *random, sum = 0, operations = 0;
+	double end = seconds(CLOCK_MONOTONIC) + 1.0 / RATES_PER_SECOND, begin = seconds(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t x = l->random, sum = 0, before = l->operations;
 
 	while (seconds(CLOCK_MONOTONIC) < end) {
 		for (size_t i = 0; i < BATCH; i++) {
@@ -134,13 +111,13 @@ static double run(const struct made *m, uint64_t *random, volatile uint64_t *sin
 			x ^= x << 17;
 			sum += *(uint64_t *)(m->start + (((x >> 8) + (sum & 7)) % hot & ~7ull));
 		}
-		operations += BATCH;
-		if (cold && operations % COLD_EVERY == 0)
+		l->operations += BATCH;
+		if (cold && l->operations % COLD_EVERY == 0)
 			sum += *(uint64_t *)(m->start + hot + (x % cold & ~7ull));
 	}
-	*random = x;
-	*sink = sum;
-	return operations / (seconds(CLOCK_THREAD_CPUTIME_ID) - begin);
+	l->random = x;
+	l->sink = sum;
+	return (l->operations - before) / (seconds(CLOCK_THREAD_CPUTIME_ID) - begin);
 }
 
 static size_t argument(int argc, char **argv, int i, size_t otherwise)
@@ -152,12 +129,9 @@ int main(int argc, char **argv)
 {
 	struct made m = { .page_bytes = sysconf(_SC_PAGESIZE), .huge_bytes = huge_page_bytes() };
 	size_t lasts = argument(argc, argv, 5, 3600);
-	uint64_t random = 88172645463325252ull;
-	volatile uint64_t sink;
+	struct loads loads = { .random = 88172645463325252ull };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGUSR1, want);
-	signal(SIGUSR2, want);
 	if (!m.huge_bytes)
 		return 77;
 	m.hot = argument(argc, argv, 1, 256) * (1 << 20) / m.huge_bytes;
@@ -169,10 +143,8 @@ int main(int argc, char **argv)
 	printf("ready %d %lx %lx %lx\n", getpid(), (unsigned long)m.start,
 	       (unsigned long)(m.start + (m.hot + m.cold) * m.huge_bytes), (unsigned long)(m.start + m.hot * m.huge_bytes));
 	fflush(stdout);
-	for (size_t i = 0; i < lasts; i++) {
-		if (wanted)
-			reshape(&m);
-		printf("rate %.0f\n", run(&m, &random, &sink));
+	for (size_t i = 0; i < lasts * RATES_PER_SECOND; i++) {
+		printf("rate %.0f\n", run(&m, &loads));
 		fflush(stdout);
 	}
 	return 0;

@@ -32,21 +32,16 @@ static struct slowdown slowdown_of(const struct huge *h, const struct sample *s,
 	return ret;
 }
 
-/* What each region costs on its own, when all the others are as they are. */
+/* What each region costs where all are broken. */
 static void fill_costs(struct huge *h, const struct slowdown *begin)
 {
 	struct slowdown s = *begin;
-	double accesses = 0, squares = 0;
 
-	for (size_t i = 0; i < h->count; i++) {
-		double rate = slowdown_rate(&s, &h->regions[i]);
-		accesses += rate;
-		squares += rate * rate;
-	}
-	uint64_t bytes = slowdown_working_set(&s, accesses, squares);
+	for (size_t i = 0; i < h->count; i++)
+		slowdown_add(&s, &h->regions[i]);
 	for (size_t i = 0; i < h->count; i++) {
 		struct region *r = &h->regions[i];
-		double share = slowdown_of_region(&s, r, bytes);
+		double share = slowdown_of_region(&s, r);
 		h->calibrated |= !isnan(share);
 		r->cost = isnan(share) ? NAN : share * (h->utilization > 0 ? h->utilization : 1);
 		r->cost_ppm = isnan(share) ? (struct value){ .known = NOT_READ } : value_of(llround(share * 1e6));
@@ -90,7 +85,8 @@ static int cumulate(struct huge *h, const struct sample *sample, const struct sl
 	h->frontier = calloc(h->worth + 1, sizeof(*h->frontier));
 	int rc = marginal && h->frontier ? ledger_marginal(sample, h->regions, h->order, h->worth, marginal) : -ENOMEM;
 	for (size_t i = 0; !rc && i < h->worth; i++) {
-		struct slowdown_share share = slowdown_add(&s, &h->regions[h->order[i]]);
+		slowdown_add(&s, &h->regions[h->order[i]]);
+		struct slowdown_share share = slowdown_so_far(&s);
 		frames += marginal[i];
 		h->frontier[i + 1] = (struct frontier_point){
 			.regions_broken = i + 1,

@@ -4,6 +4,8 @@
 #include <math.h>
 
 #define NS 1e-9
+/* A slow-down by accesses with a working set that is too large for the calibration: less is not spoken of. */
+#define BEYOND_MATTERS 1e-3
 
 /* Where looks saturated the region is at least that hot; the rest is unknown. */
 static bool is_measured(const struct region *r)
@@ -27,17 +29,40 @@ double slowdown_rate(const struct slowdown *s, const struct region *r)
 	return measured > s->unknown_rate ? measured : s->unknown_rate;
 }
 
-uint64_t slowdown_working_set(const struct slowdown *s, double accesses, double squares)
+static uint64_t bucket_bytes(const struct slowdown *s, size_t bucket)
 {
-	return squares > 0 ? accesses * accesses / squares * s->region_bytes : 0;
+	return (uint64_t)llround(reuse_regions(&s->reuse, bucket) * s->region_bytes);
 }
 
-/* Random accesses that a processor makes in a second, with huge pages; infinite where that is not known. */
-static double limit(const struct slowdown *s, uint64_t bytes, bool most)
+uint64_t slowdown_working_set(const struct slowdown *s, const struct region *r)
+{
+	return bucket_bytes(s, reuse_bucket(slowdown_rate(s, r)));
+}
+
+/* Seconds that an access takes with huge pages; 0 where that is not known. */
+static double whole_seconds(const struct slowdown *s, uint64_t bytes)
 {
 	struct measured m = calibration_huge_access(s->calibration, bytes);
-	double ns = m.known != KNOWN ? 0 : most ? m.low : m.median;
-	return ns > 0 ? 1 / (ns * NS) : INFINITY;
+	return m.known == KNOWN ? m.median * NS : 0;
+}
+
+/* Share of the time that accesses of known rate take; regions of unknown rate count as hotter than all of them. */
+static double known_time(struct slowdown *s, const struct region *regions, size_t count)
+{
+	double accesses[REUSE_BUCKETS] = { 0 }, time = 0;
+
+	reuse_begin(&s->reuse);
+	for (size_t i = 0; i < count; i++) {
+		double rate = measured_rate(s, &regions[i]);
+		if (is_measured(&regions[i]))
+			accesses[reuse_bucket(rate)] += rate;
+		if (!regions[i].heat.broken)
+			reuse_add(&s->reuse, is_measured(&regions[i]) ? reuse_bucket(rate) : REUSE_BUCKETS - 1);
+	}
+	for (size_t i = 0; i < REUSE_BUCKETS; i++)
+		time += accesses[i] ? accesses[i] * whole_seconds(s, bucket_bytes(s, i)) : 0;
+	reuse_begin(&s->reuse);
+	return time;
 }
 
 /*
@@ -46,19 +71,15 @@ static double limit(const struct slowdown *s, uint64_t bytes, bool most)
  */
 void slowdown_begin(struct slowdown *s, const struct region *regions, size_t count)
 {
-	double known = 0, hottest = 0, most;
+	double hottest = 0;
 	size_t unknown = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		double rate = measured_rate(s, &regions[i]);
-		if (is_measured(&regions[i]))
-			known += rate;
-		else
-			unknown += !regions[i].heat.broken;
-		hottest = rate > hottest ? rate : hottest;
+		hottest = fmax(hottest, measured_rate(s, &regions[i]));
+		unknown += !is_measured(&regions[i]) && !regions[i].heat.broken;
 	}
-	most = limit(s, unknown * s->region_bytes, false);
-	s->left_rate = isinf(most) || !unknown ? 0 : fmax(most - known, 0);
+	double left = fmax(1 - known_time(s, regions, count), 0), each = whole_seconds(s, unknown * s->region_bytes);
+	s->left_rate = unknown && each > 0 ? left / each : 0;
 	s->unknown_rate = s->left_rate > 0 ? s->left_rate / unknown : hottest > 0 ? hottest : 1;
 }
 
@@ -93,27 +114,16 @@ static double other_costs(const struct slowdown *s, const struct region *r)
 	return s->utilization > 0 ? rate / s->utilization : 0;
 }
 
-/* What so many accesses cost, all told never more than a processor makes of them. */
-static struct slowdown_share access_cost(struct slowdown *s, struct slowdown_share accesses, uint64_t bytes)
-{
-	bool beyond = false;
-	struct measured extra = calibration_access(s->calibration, bytes, &beyond);
-	double most = limit(s, bytes, false);
-
-	if (extra.known != KNOWN)
-		return (struct slowdown_share){ NAN, NAN, NAN };
-	s->beyond |= beyond;
-	return (struct slowdown_share){
-		.most_likely = fmin(accesses.most_likely, most) * extra.median * NS,
-		.low = fmin(accesses.low, most) * extra.low * NS,
-		.high = fmin(accesses.high, limit(s, bytes, true)) * extra.high * NS,
-	};
-}
-
-double slowdown_of_region(struct slowdown *s, const struct region *r, uint64_t bytes)
+double slowdown_of_region(struct slowdown *s, const struct region *r)
 {
 	double rate = slowdown_rate(s, r);
-	return access_cost(s, (struct slowdown_share){ rate, rate, rate }, bytes).most_likely + other_costs(s, r);
+	uint64_t bytes = bucket_bytes(s, reuse_bucket(rate));
+	bool beyond;
+	struct measured extra = calibration_access(s->calibration, bytes, &beyond);
+
+	if (extra.known != KNOWN)
+		return NAN;
+	return rate * extra.median * NS / fmax(rate * whole_seconds(s, bytes), 1) + other_costs(s, r);
 }
 
 static double squared(double x)
@@ -121,35 +131,97 @@ static double squared(double x)
 	return x * x;
 }
 
-static void add_interval(struct slowdown *s, const struct region *r, double rate)
+static void add_interval(const struct slowdown *s, struct slowdown_bucket *b, const struct region *r, double rate)
 {
 	double scale = s->utilization > 0 ? 1 / s->utilization : 0;
 
-	if (is_measured(r) && !r->heat.broken) {
-		s->sure += rate;
-		s->below += squared(rate - r->heat.low * scale);
-		s->above += squared(r->heat.high * scale - rate);
-	} else if (!r->heat.broken) {
-		s->least += measured_rate(s, r);	/* of a saturated one the lower end */
-		s->unknown = true;
+	if (is_measured(r)) {
+		b->sure += rate;
+		b->below += squared(rate - r->heat.low * scale);
+		b->above += squared(r->heat.high * scale - rate);
+	} else {
+		b->least += measured_rate(s, r);	/* of a saturated one the lower end */
+		b->unknown = true;
 	}
 }
 
-struct slowdown_share slowdown_add(struct slowdown *s, const struct region *r)
+void slowdown_add(struct slowdown *s, const struct region *r)
 {
 	double rate = slowdown_rate(s, r);
+	size_t bucket = reuse_bucket(rate);
 
-	s->accesses += rate;
-	s->squares += squared(rate);
 	s->others += other_costs(s, r);
-	add_interval(s, r, rate);
-	struct slowdown_share ret = access_cost(s, (struct slowdown_share){
-		.most_likely = s->accesses,
-		.low = fmax(s->sure - sqrt(s->below), 0) + s->least,
-		.high = fmax(s->sure + sqrt(s->above) + (s->unknown ? s->left_rate : 0), s->accesses),
-	}, slowdown_working_set(s, s->accesses, s->squares));
-	ret.most_likely += s->others;
-	ret.low += s->others;
-	ret.high += s->others;
-	return ret;
+	if (r->heat.broken)
+		return;
+	s->bucket[bucket].regions++;
+	s->bucket[bucket].accesses += rate;
+	reuse_add(&s->reuse, bucket);
+	add_interval(s, &s->bucket[bucket], r, rate);
+}
+
+/* One end of the slow-down: what accesses cost and the time that they take, with the squares of their distances. */
+struct end {
+	double cost, cost_squares, time, time_squares;
+};
+
+/* Times are nanoseconds for each access. */
+static void add_end(struct end *e, double accesses, double squares, double extra, double whole)
+{
+	e->cost += accesses * extra * NS;
+	e->cost_squares += squares * squared(extra * NS);
+	e->time += accesses * whole * NS;
+	e->time_squares += squares * squared(whole * NS);
+}
+
+/* All told never more accesses than there is time for. `side`: 1 above, -1 below; `more`: not subject to squares. */
+static double share_of(const struct end *e, double side, const struct end *more)
+{
+	double time = fmax(e->time + side * sqrt(e->time_squares), 0) + more->time;
+	return (fmax(e->cost + side * sqrt(e->cost_squares), 0) + more->cost) / fmax(time, 1);
+}
+
+struct ends {
+	struct end likely, low, least, high, left;
+	double beyond;			/* of the likely cost: of larger working sets than any calibrated */
+};
+
+static void add_bucket(struct slowdown *s, size_t i, struct ends *e)
+{
+	const struct slowdown_bucket *b = &s->bucket[i];
+	uint64_t bytes = bucket_bytes(s, i);
+	bool beyond = false;
+	struct measured extra = calibration_access(s->calibration, bytes, &beyond);
+	struct measured whole = calibration_huge_access(s->calibration, bytes);
+
+	if (whole.known != KNOWN)
+		whole = (struct measured){ .known = KNOWN };
+	add_end(&e->likely, b->accesses, 0, extra.median, whole.median);
+	add_end(&e->low, b->sure, b->below, extra.low, whole.median);
+	add_end(&e->least, b->least, 0, extra.low, whole.median);
+	add_end(&e->high, b->sure, b->above, extra.high, whole.low);
+	e->beyond += beyond ? b->accesses * extra.median * NS : 0;
+	if (b->unknown && s->left_rate * extra.high * NS > e->left.cost) {
+		e->left = (struct end){ 0 };
+		add_end(&e->left, s->left_rate, 0, extra.high, whole.low);
+	}
+}
+
+struct slowdown_share slowdown_so_far(struct slowdown *s)
+{
+	static const struct end nothing;
+	struct ends e = { 0 };
+	bool beyond;
+
+	if (calibration_access(s->calibration, s->region_bytes, &beyond).known != KNOWN)
+		return (struct slowdown_share){ NAN, NAN, NAN };
+	for (size_t i = 0; i < REUSE_BUCKETS; i++)
+		if (s->bucket[i].regions)
+			add_bucket(s, i, &e);
+	s->beyond |= e.beyond > BEYOND_MATTERS;
+	double likely = share_of(&e.likely, 1, &nothing);
+	return (struct slowdown_share){
+		.most_likely = likely + s->others,
+		.low = fmin(share_of(&e.low, -1, &e.least), likely) + s->others,
+		.high = fmax(share_of(&e.high, 1, &e.left), likely) + s->others,
+	};
 }
