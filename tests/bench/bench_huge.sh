@@ -17,14 +17,16 @@
 # the rounds is the slow-down, to be held against the one that was predicted. watched: the made process is watched and
 # not watched in turn.
 #
-# It takes a calibration of this machine first, or KSMSCOPE_CALIBRATION=FILE. The lock of the machine's settings is
+# It takes calibrations of this machine as it goes, the memory being as fast as the neighbours leave it, or
+# KSMSCOPE_CALIBRATION=FILE. The lock of the machine's settings is
 # given back between its parts, so that others come in between.
 export KSMSCOPE_BUILD=${1:-build}
 . "$(dirname "$0")/../lib.sh"
 
 subject=
 seconds=8
-rounds=12
+sections=4
+rounds=4
 rates_per_second=10		# of tests/live/huge_workload.c
 pairs=6
 port=7391
@@ -35,7 +37,8 @@ chmod 755 "$work"
 holding=
 trap 'give_back; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
-calibration=${KSMSCOPE_CALIBRATION:-$work/calibration.json}
+given=${KSMSCOPE_CALIBRATION:-}
+calibration=${given:-$work/calibration.json}
 
 # ---- the subjects: start_X, and rate_X: operations per second of its own processor time, over some seconds ----
 
@@ -284,13 +287,22 @@ disturbance() {
 
 # ---- turns ----
 
-# watch: what is predicted, and which huge pages are the knee's and all that hide something
+# Under the load of this moment, unless one was given; the subject waits meanwhile.
+calibrate_now() {
+	[ "$given" ] && return
+	kill -STOP "$started_pid"
+	"$build/ksm-advise" --calibrate 8 --no-writes --calibration "$calibration" >"$work/calibrated" 2>&1 9>&-
+	kill -CONT "$started_pid"
+	sleep 0.5
+}
+
+# What is predicted, and which huge pages are the knee's and all that hide something.
 watch() {
-	"$build/ksm-advise" --pid "$started_pid" --settle 0 --heat "$seconds" --ledger --format json \
-		--calibration "$calibration" >"$work/watched.json" 2>"$work/watched.err" 9>&- ||
-		{ echo "$(<"$work/watched.err")"; return 1; }
+	"$build/ksm-advise" --pid "$started_pid" --settle 0 --heat 5 --ledger --format json \
+		--calibration "$calibration" >"$work/watched.json" 2>"$work/watched.err" 9>&- || bail "$(<"$work/watched.err")"
 	jq '.huge.ledger[] | select(.benefit_bytes > 0) | .address' "$work/watched.json" >"$work/all"
 	jq '.huge.ledger[] | select(.breaks_at_knee) | .address' "$work/watched.json" >"$work/knee"
+	jq -c '.huge | {regions, knee, all: .frontier[-1]}' "$work/watched.json" >>"$work/predictions"
 }
 
 # turn whole|knee|all: its rate
@@ -321,36 +333,54 @@ slower_by() {
 		printf "%.1f %.1f %.1f\n", (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2, v[low], v[NR + 1 - low] }'
 }
 
+# per_section COLUMN: of each the median, one after the other
+per_section() {
+	awk -v c="$1" -v n="$rounds" '{ print int((NR - 1) / n), 100 * (($1 + $4) / 2 / $c - 1) }' "$work/rounds" | sort -k1n -k2n |
+		awk -v n="$rounds" 'NR % n == int((n + 1) / 2) { low = $2 } NR % n == (int(n / 2) + 1) % n { printf "%s%.1f", (NR > n ? " " : ""), (low + $2) / 2 }'
+}
+
 # nothing: the second whole turn of a round against its mean with the first, which is what cannot be told from noise
 tell_turns() {
 	local knee all nothing
 	read -r -a knee < <(slower_by 2)
 	read -r -a all < <(slower_by 3)
 	read -r -a nothing < <(slower_by 4)
-	echo "$subject: $rounds rounds; whole $(middle_of cut -d' ' -f1 "$work/rounds") a second; nothing done: ${nothing[0]} % (${nothing[1]} to ${nothing[2]})"
-	jq -r --argjson knee "${knee[0]}" --argjson all "${all[0]}" --arg of_knee "${knee[1]} to ${knee[2]}" \
-		--arg of_all "${all[1]} to ${all[2]}" 'def percent: . / 1e3 | round / 10;
-		def point($name; $measured; $interval): "\($name): breaks \(.regions_broken), saves \(.saved_bytes / 1048576 | round) MiB; " +
-			"slower by \($measured) % (\($interval)), predicted \(.slowdown_ppm | percent) % (\(.slowdown_low_ppm | percent
-			) to \(.slowdown_high_ppm | percent)), measured/predicted " +
-			(if .slowdown_ppm > 0 then "\($measured / .slowdown_ppm * 1e6 | round / 100)" else "-" end);
-		.huge | "\(.regions) huge pages", (.knee | point("knee"; $knee; $of_knee)),
-		(.frontier[-1] | point("all"; $all; $of_all)),
+	echo "$subject: $sections sections of $rounds rounds; whole $(middle_of cut -d' ' -f1 "$work/rounds") a second;" \
+		"nothing done: ${nothing[0]} % (${nothing[1]} to ${nothing[2]})"
+	jq -rs --argjson knee "${knee[0]}" --argjson all "${all[0]}" --arg of_knee "${knee[1]} to ${knee[2]}" \
+		--arg of_all "${all[1]} to ${all[2]}" --arg sections "$(per_section 3)" '
+		def percent: . / 1e3 | round / 10;
+		def median: sort | (.[(length - 1) / 2 | floor] + .[length / 2 | floor]) / 2;
+		def of($what; $key): map(.[$what][$key]) | median;
+		def point($name; $measured; $interval): of($name; "slowdown_ppm") as $ppm |
+			"\($name): breaks \(of($name; "regions_broken")) of \(map(.regions) | median), saves \(
+			of($name; "saved_bytes") / 1048576 | round) MiB; slower by \($measured) % (\($interval)), predicted \(
+			$ppm | percent) % (\(of($name; "slowdown_low_ppm") | percent) to \(of($name; "slowdown_high_ppm") | percent))" +
+			(if $ppm > 1000 then ", measured/predicted \($measured / $ppm * 1e6 | round / 100)" else "" end);
+		point("knee"; $knee; $of_knee), point("all"; $all; $of_all),
+		"all, section by section: measured \($sections), predicted \(map(.all.slowdown_ppm | percent | tostring) | join(" "))",
 		"the knee keeps \((1 - $knee / $all) * 100 | round) % of the speed difference and \(
-			.knee.saved_bytes / .frontier[-1].saved_bytes * 1000 | round / 10) % of the saving"' "$work/watched.json"
+			of("knee"; "saved_bytes") / of("all"; "saved_bytes") * 1000 | round / 10) % of the saving"' "$work/predictions"
 }
 
 take_turns() {
+	local section
 	subject=$1
 	"alone_$subject"
-	watch || return 1
-	rounds_of >"$work/rounds"
+	: >"$work/predictions"
+	: >"$work/rounds"
+	for ((section = 0; section < sections; section++)); do
+		calibrate_now
+		watch
+		rounds_of >>"$work/rounds"
+	done
 	tell_turns
 }
 
 side_by_side() {
 	local mode
 	subject=$1
+	[ -e "$calibration" ] || part calibrate
 	echo "$subject"
 	printf '%-6s %10s %8s %12s %12s %11s %11s %9s\n' "" "saved MiB" "huge" "M/s whole" "M/s after" "slower" "predicted" \
 		"ksmd s"
@@ -361,7 +391,6 @@ side_by_side() {
 	kept
 }
 
-[ -e "$calibration" ] || part calibrate
 shift
 [ $# -gt 0 ] || set -- turns made watched redis-turns redis guest-turns guest
 declare -A needs=([redis]=redis-benchmark [guest]=qemu-system-x86_64)

@@ -118,6 +118,19 @@ static void test_interval_covers(void **state)
 	assert_in_range(inside, trials * 93 / 100, trials * 97 / 100);
 }
 
+/* Looks in which a busy process accesses nothing at all are none; those of a cold one tell that it is cold. */
+static void test_looks_in_the_kernel(void **state)
+{
+	struct heat_looks looks = { .count = { [2] = 10, [3] = 10, [9] = 10 }, .seconds = { [3] = 1 } };
+	const struct heat_totals totals = { .hits = { [2] = 49, [3] = 50, [9] = 30 }, .none = { [2] = 4, [3] = 5, [9] = 6 } };
+	(void)state;
+	heat_drop_dead(&looks, &totals);
+	assert_int_equal(looks.count[2], 10);	/* not busy enough to be sure of it */
+	assert_int_equal(looks.count[3], 5);
+	assert_int_equal(looks.count[9], 4);
+	near(looks.seconds[3], 1);		/* rates stay means over all time */
+}
+
 /* Reading takes as long as the exposure is: half of a page's looks are shorter than their mean, and are worth less. */
 static void test_long_reading(void **state)
 {
@@ -405,6 +418,25 @@ static void test_one_dominates(void **state)
 	near(slowdown_of_region(&s, &warm), 1e4 * 50e-9);
 }
 
+/* What is not known to be accessed is at most what time in user mode allows. */
+static void test_user_mode(void **state)
+{
+	struct calibration c;
+	struct region unknown = { .pages = PAGES, .heat = { .known = NOT_READ } };
+	(void)state;
+	calibrate(&c);
+	struct slowdown s = { .calibration = &c, .region_bytes = HUGE_BYTES, .utilization = 1, .user_share = 0.4,
+			      .life_seconds = 1e30 };
+	slowdown_begin(&s, &unknown, 1);
+	near(broken_too(&s, &unknown).most_likely, 0.4 * 5e6 * 50e-9);
+	near(slowdown_of_region(&s, &unknown), 0.4 * 5e6 * 50e-9);
+	struct region hot = { .pages = PAGES, .heat = measured_heat(9e6) };
+	s = (struct slowdown){ .calibration = &c, .region_bytes = HUGE_BYTES, .utilization = 1, .user_share = 0.4,
+			       .life_seconds = 1e30 };
+	slowdown_begin(&s, &hot, 1);
+	near(broken_too(&s, &hot).most_likely, 0.4 * 5e6 * 50e-9);
+}
+
 /* More accesses than a processor makes are none. */
 static void test_slowdown_limit(void **state)
 {
@@ -571,6 +603,7 @@ int main(void)
 		cmocka_unit_test(test_dead_looks),
 		cmocka_unit_test(test_interval_covers),
 		cmocka_unit_test(test_bins),
+		cmocka_unit_test(test_looks_in_the_kernel),
 		cmocka_unit_test(test_long_reading),
 		cmocka_unit_test(test_ledger),
 		cmocka_unit_test(test_no_huge_pages),
@@ -581,6 +614,7 @@ int main(void)
 		cmocka_unit_test(test_slowdown_interval),
 		cmocka_unit_test(test_one_dominates),
 		cmocka_unit_test(test_slowdown_limit),
+		cmocka_unit_test(test_user_mode),
 		cmocka_unit_test(test_no_calibration),
 		cmocka_unit_test(test_rewrites),
 		cmocka_unit_test(test_knee),

@@ -41,6 +41,8 @@ struct watched {
 	struct task_clock clock;	/* its processor time */
 	size_t first, count;		/* of the regions */
 	double begun, cleared;		/* that clock, at first and when its bits were cleared */
+	struct task_modes modes;	/* at first */
+	struct heat_totals totals;
 	double clearing;		/* how long that took */
 };
 
@@ -142,6 +144,15 @@ static int look_by_page(struct watch *w, const struct watched *t, size_t first, 
 	return 0;
 }
 
+static size_t accessed_of(const struct watch *w, const struct watched *t)
+{
+	size_t ret = 0;
+
+	for (size_t i = 0; i < t->count; i++)
+		ret += w->states[i] == HEAT_ACCESSED;
+	return ret;
+}
+
 static int look_at(struct watch *w, struct watched *t, struct error *err)
 {
 	struct heat_looks *looks = &w->facts->tasks[t->task].looks;
@@ -159,6 +170,9 @@ static int look_at(struct watch *w, struct watched *t, struct error *err)
 	looks->count[bin]++;
 	looks->seconds[bin] += exposure;
 	looks->reading[bin] += after - before + t->clearing;
+	size_t accessed = accessed_of(w, t);
+	t->totals.hits[bin] += accessed;
+	t->totals.none[bin] += !accessed;
 	for (size_t i = 0; i < t->count; i++)
 		note(&w->facts->hits[t->first + (first + i) % t->count], w->states[i], bin);
 	return 0;
@@ -198,6 +212,17 @@ static double next_exposure(struct watch *w, double last, double longest, double
 	return last * STEP < least ? least : last * STEP;
 }
 
+static void finish_tasks(struct watch *w)
+{
+	struct task_modes now;
+
+	for (size_t i = 0; i < w->tasks_count; i++) {
+		heat_drop_dead(&w->facts->tasks[w->tasks[i].task].looks, &w->tasks[i].totals);
+		if (w->tasks[i].clear >= 0 && task_modes_read(w->root, w->tasks[i].pid, &now))
+			w->facts->tasks[w->tasks[i].task].user_share = task_modes_user_share(&w->tasks[i].modes, &now);
+	}
+}
+
 static int look_for(struct watch *w, double seconds, struct error *err)
 {
 	double start = clock_seconds(CLOCK_MONOTONIC), longest = seconds * LONGEST_SHARE, exposure = 0;
@@ -208,6 +233,7 @@ static int look_for(struct watch *w, double seconds, struct error *err)
 		rc = look_once(w, exposure, err);
 	}
 	w->facts->seconds = clock_seconds(CLOCK_MONOTONIC) - start;
+	finish_tasks(w);
 	return stopped(w) ? fail(err, EXIT_FAILED, "interrupted; nothing was changed but accessed bits") : rc;
 }
 
@@ -226,6 +252,7 @@ static void watch_task(struct watch *w, const struct sysroot *root, const struct
 		give_up(w, t, GONE, "it ended before we looked");
 	else
 		t->begun = task_clock_seconds(&t->clock);
+	task_modes_read(root, r->pid, &t->modes);
 }
 
 static int watch_begin(struct watch *w, struct sample *s, const struct sysroot *root, const struct region *regions,

@@ -13,7 +13,7 @@
 #define RECORDING_MAGIC "KSMREC\r\n"		/* a text-mode transfer breaks it, and is noticed */
 #define RECORDING_END "KSMEND\r\n"
 #define RECORDING_FRAME 0x4652534bu		/* "KSRF" */
-#define RECORDING_VERSION 1
+#define RECORDING_VERSION 2
 
 /* Nothing that we write comes near: a frame that claims more is damaged. */
 #define RECORDING_MOST_BYTES (1u << 30)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "sys/task_clock.h"
 
+#include <inttypes.h>
 #include <linux/perf_event.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,4 +75,22 @@ double task_clock_seconds(const struct task_clock *c)
 	if (c->count)
 		return sum * 1e-9;
 	return clock_gettime(c->process, &now) ? 0 : now.tv_sec + now.tv_nsec * 1e-9;
+}
+
+bool task_modes_read(const struct sysroot *root, pid_t pid, struct task_modes *ret)
+{
+	char text[2048];
+
+	if (sysroot_read(root, text, sizeof(text), "proc/%d/stat", pid) != KNOWN)
+		return false;
+	const char *end = strrchr(text, ')');	/* of the name, in which anything may stand */
+	return end && sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64, &ret->user,
+			     &ret->system) == 2;
+}
+
+double task_modes_user_share(const struct task_modes *before, const struct task_modes *after)
+{
+	uint64_t user = after->user - before->user, all = user + after->system - before->system;
+
+	return after->user >= before->user && after->system >= before->system && all ? (double)user / all : 0;
 }

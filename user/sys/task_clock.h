@@ -11,6 +11,7 @@
 #define KSMSCOPE_SYS_TASK_CLOCK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -30,5 +31,16 @@ void task_clock_close(struct task_clock *clock);
 
 /* Seconds, from some begin; 0 when the process has ended and nothing is known any more. */
 double task_clock_seconds(const struct task_clock *clock);
+
+/* Processor time of a process by /proc/PID/stat, in clock ticks. */
+struct task_modes {
+	uint64_t user, system;
+};
+
+/* False: it can't be read. */
+bool task_modes_read(const struct sysroot *root, pid_t pid, struct task_modes *ret);
+
+/* The share of the time between two readings in user mode; 0 where there is none. */
+double task_modes_user_share(const struct task_modes *before, const struct task_modes *after);
 
 #endif

@@ -25,6 +25,7 @@ static struct slowdown slowdown_of(const struct huge *h, const struct sample *s,
 		.calibration = o->calibration,
 		.region_bytes = h->region_bytes,
 		.utilization = h->utilization,
+		.user_share = heat_user_share(s),
 		.settle_seconds = s->settle_seconds,
 		.life_seconds = o->life_seconds > 0 ? o->life_seconds : FRONTIER_LIFE_SECONDS,
 	};

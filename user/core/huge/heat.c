@@ -28,6 +28,16 @@ size_t heat_bin(double exposure)
 	return bin < 0 ? 0 : bin < HEAT_BINS - 1 ? (size_t)bin : HEAT_BINS - 1;
 }
 
+void heat_drop_dead(struct heat_looks *looks, const struct heat_totals *totals)
+{
+	bool busy = false;
+
+	for (size_t b = 0; b < HEAT_BINS; b++) {
+		busy |= looks->count[b] && totals->hits[b] / looks->count[b] >= HEAT_DEAD_FEWEST;
+		looks->count[b] -= busy ? totals->none[b] : 0;
+	}
+}
+
 /* The mean of exp(−λt) over exposures t from x − w/2 to x + w/2. */
 static double idle_share(double rate, double x, double w)
 {
@@ -182,6 +192,18 @@ double heat_utilization(const struct sample *s)
 	for (size_t i = 0; i < s->heat->tasks_count; i++)
 		sum += s->heat->tasks[i].cpu_seconds;
 	return sum / s->heat->seconds;
+}
+
+double heat_user_share(const struct sample *s)
+{
+	double user = 0, all = 0;
+
+	for (size_t i = 0; s->heat && i < s->heat->tasks_count; i++) {
+		const struct heat_task *t = &s->heat->tasks[i];
+		all += t->cpu_seconds;
+		user += t->cpu_seconds * (t->user_share > 0 ? t->user_share : 1);
+	}
+	return all > 0 ? user / all : 1;
 }
 
 double heat_disturbance(const struct sample *s, double walk_ns)

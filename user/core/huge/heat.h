@@ -10,7 +10,10 @@
  * look in a hundred would make a hot page lukewarm. λ is the most likely rate;
  * with n looks of one exposure and h hits it is −ln(1 − h/(n(1 − ε)))/x. The
  * interval holds the λ whose log-likelihood is within 1.92 of the greatest
- * (Wilks 1938: χ² with one degree of freedom, 95 %). Time in which the target
+ * (Wilks 1938: χ² with one degree of freedom, 95 %). A target that works in
+ * the kernel for a while, as a server does, accesses nothing meanwhile, all of
+ * its regions alike: such looks are told by that (heat_drop_dead) and do not
+ * count, but their time does, so that rates stay means over all of it. Time in which the target
  * does not run tells nothing, hence processor time; short exposures tell fast
  * pages apart, long ones slow. Clearing and reading the bits of many regions
  * takes a while, and each look begins with another of them, so an exposure is
@@ -57,6 +60,21 @@ struct heat_hits {
 	uint16_t unseen;		/* looks at which there was nothing to be seen */
 	uint16_t broken;		/* looks at which it was mapped page by page */
 };
+/* What looks at one process found of all its regions together. */
+struct heat_totals {
+	double hits[HEAT_BINS];
+	uint32_t none[HEAT_BINS];	/* looks that found no region accessed */
+};
+
+/*
+ * Take the dead looks out of the count: those that found no region accessed,
+ * where looks of the same or a shorter exposure found HEAT_DEAD_FEWEST on
+ * average. Were accesses of regions independent, that would come about with
+ * e^−5 at most: the process was in the kernel, or did not run. Their exposures
+ * are left in.
+ */
+#define HEAT_DEAD_FEWEST 5
+void heat_drop_dead(struct heat_looks *looks, const struct heat_totals *totals);
 
 /* A look whose exposure is nought tells nothing: HEAT_BINS. */
 size_t heat_bin(double exposure_seconds);
@@ -71,6 +89,7 @@ struct heat heat_estimate(const struct heat_looks *looks, const struct heat_hits
 struct heat_task {
 	struct heat_looks looks;
 	double cpu_seconds;		/* that it ran during the observation */
+	double user_share;		/* of that, in user mode; 0: not known */
 	enum known known;		/* else why nothing is known of its pages */
 	const char *why;		/* static; NULL while KNOWN */
 };
@@ -111,5 +130,8 @@ double heat_disturbance(const struct sample *sample, double walk_ns);
 
 /* Processor seconds per second that the targets use; 0 where nobody looked. */
 double heat_utilization(const struct sample *sample);
+
+/* The share of it that they spend in user mode, where all accesses are that count; 1 where that is not known. */
+double heat_user_share(const struct sample *sample);
 
 #endif

@@ -39,6 +39,11 @@ uint64_t slowdown_working_set(const struct slowdown *s, const struct region *r)
 	return bucket_bytes(s, reuse_bucket(slowdown_rate(s, r)));
 }
 
+static double user_share(const struct slowdown *s)
+{
+	return s->user_share > 0 ? s->user_share : 1;
+}
+
 /* Seconds that an access takes with huge pages; 0 where that is not known. */
 static double whole_seconds(const struct slowdown *s, uint64_t bytes)
 {
@@ -78,7 +83,7 @@ void slowdown_begin(struct slowdown *s, const struct region *regions, size_t cou
 		hottest = fmax(hottest, measured_rate(s, &regions[i]));
 		unknown += !is_measured(&regions[i]) && !regions[i].heat.broken;
 	}
-	double left = fmax(1 - known_time(s, regions, count), 0), each = whole_seconds(s, unknown * s->region_bytes);
+	double left = fmax(user_share(s) - known_time(s, regions, count), 0), each = whole_seconds(s, unknown * s->region_bytes);
 	s->left_rate = unknown && each > 0 ? left / each : 0;
 	s->unknown_rate = s->left_rate > 0 ? s->left_rate / unknown : hottest > 0 ? hottest : 1;
 }
@@ -123,7 +128,7 @@ double slowdown_of_region(struct slowdown *s, const struct region *r)
 
 	if (extra.known != KNOWN)
 		return NAN;
-	return rate * extra.median * NS / fmax(rate * whole_seconds(s, bytes), 1) + other_costs(s, r);
+	return rate * extra.median * NS / fmax(rate * whole_seconds(s, bytes) / user_share(s), 1) + other_costs(s, r);
 }
 
 static double squared(double x)
@@ -173,11 +178,11 @@ static void add_end(struct end *e, double accesses, double squares, double extra
 	e->time_squares += squares * squared(whole * NS);
 }
 
-/* All told never more accesses than there is time for. `side`: 1 above, -1 below; `more`: not subject to squares. */
-static double share_of(const struct end *e, double side, const struct end *more)
+/* All told never more accesses than there is time for. `side`: 1 above, -1 below; `more`: not subject to squares; `most`: the time. */
+static double share_of(const struct end *e, double side, const struct end *more, double most)
 {
 	double time = fmax(e->time + side * sqrt(e->time_squares), 0) + more->time;
-	return (fmax(e->cost + side * sqrt(e->cost_squares), 0) + more->cost) / fmax(time, 1);
+	return (fmax(e->cost + side * sqrt(e->cost_squares), 0) + more->cost) / fmax(time / most, 1);
 }
 
 struct ends {
@@ -210,6 +215,7 @@ struct slowdown_share slowdown_so_far(struct slowdown *s)
 {
 	static const struct end nothing;
 	struct ends e = { 0 };
+	double most = user_share(s);
 	bool beyond;
 
 	if (calibration_access(s->calibration, s->region_bytes, &beyond).known != KNOWN)
@@ -218,10 +224,10 @@ struct slowdown_share slowdown_so_far(struct slowdown *s)
 		if (s->bucket[i].regions)
 			add_bucket(s, i, &e);
 	s->beyond |= e.beyond > BEYOND_MATTERS;
-	double likely = share_of(&e.likely, 1, &nothing);
+	double likely = share_of(&e.likely, 1, &nothing, most);
 	return (struct slowdown_share){
 		.most_likely = likely + s->others,
-		.low = fmin(share_of(&e.low, -1, &e.least), likely) + s->others,
-		.high = fmax(share_of(&e.high, 1, &e.left), likely) + s->others,
+		.low = fmin(share_of(&e.low, -1, &e.least, most), likely) + s->others,
+		.high = fmax(share_of(&e.high, 1, &e.left, most), likely) + s->others,
 	};
 }

@@ -11,7 +11,7 @@
  * and hides nothing of the many others.
  *
  * Where looks saturated or there were none, a_r is not known. All accesses
- * together take at most the time that there is, Σ a_r t(W_r) <= 1 with t the
+ * together take at most the time in user mode, Σ a_r t(W_r) <= u with t the
  * calibrated time with huge pages: regions of unknown heat share what known
  * ones leave of that. It is a bound, and says so by being one: a program that
  * does anything but access memory is slowed down by less. Known rates that
@@ -45,6 +45,7 @@ struct slowdown {
 	const struct calibration *calibration;
 	uint64_t region_bytes;
 	double utilization;		/* processor seconds per second; 0: unknown */
+	double user_share;		/* of these, in user mode: accesses take at most that; 0: not known */
 	double settle_seconds;		/* distance of the two looks; 0: one look, writes are not known */
 	double life_seconds;
 	double unknown_rate;		/* a_r of a region of unknown heat */

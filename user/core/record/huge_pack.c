@@ -7,7 +7,7 @@
 #include "core/huge/heat.h"
 #include "core/record/parts.h"
 
-_Static_assert(sizeof(void *) != 8 || (sizeof(struct measured) == 152 && sizeof(struct heat_task) == 664 &&
+_Static_assert(sizeof(void *) != 8 || (sizeof(struct measured) == 152 && sizeof(struct heat_task) == 672 &&
 				       sizeof(struct heat_hits) == 68),
 	       "what was added to them has to be recorded");
 
@@ -71,6 +71,7 @@ static void code_heat_task(struct codec *c, struct heat_task *t, struct keeper *
 		t->looks.reading[i] = code_double(c, t->looks.reading[i]);
 	}
 	t->cpu_seconds = code_double(c, t->cpu_seconds);
+	t->user_share = code_double(c, t->user_share);
 	t->known = code_below(c, t->known, GONE);
 	t->why = code_static(c, keeper, t->why);
 }
