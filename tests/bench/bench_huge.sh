@@ -366,6 +366,7 @@ tell_turns() {
 take_turns() {
 	local section
 	subject=$1
+	[ "$subject" = guest ] && sections=3 rounds=2	# its turns are long
 	"alone_$subject"
 	: >"$work/predictions"
 	: >"$work/rounds"
