@@ -110,7 +110,7 @@ static int check(const struct advise_options *o, struct error *err)
 	if (o->exact && (o->has_theta || o->has_memory))
 		return fail(err, EXIT_USAGE, "--exact looks at every page: --sample and --memory don't go with it");
 	if (o->apply && o->has_theta)
-		return fail(err, EXIT_USAGE, "--apply needs an exact look: a sample can't tell which mappings are worth it");
+		return fail(err, EXIT_USAGE, "--apply needs an exact look: a sample tells small mappings only together, and nothing of huge pages");
 	if (o->has_theta && !(o->theta > 0 && o->theta <= 1))
 		return fail(err, EXIT_USAGE, "--sample: there is no such share of the contents: above 0 and at most 1 (100%%), "
 			    "1 keeps all of them; --exact looks at every page");
