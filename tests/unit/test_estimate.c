@@ -453,11 +453,14 @@ static void test_regression_by_hand(void **state)
 	struct part part = regression_part(&r, 0, &of);
 	/* 6 + 2/3 (20 - 12) */
 	assert_true(fabs(part.value - (6 + 16.0 / 3)) < 1e-12);
-	/* Leverages 1/18, 1/18, 16/18: residuals -2/3 × 18/17, twice, and 1/3 × 18/2; (1 - θ)/θ² = 2 */
-	double single = -2.0 / 3 * 18 / 17, four = 1.0 / 3 * 9;
-	assert_true(fabs(part.variance - 2 * (2 * single * single + four * four)) < 1e-9);
-	double skew = (2 * pow(single, 3) + pow(four, 3)) / (2 * pow(single, 2) + pow(four, 2)) * 3.8414588 / 2;
-	assert_true(fabs(part.skew - skew) < 1e-6);
+	/* Leverages 1/18, 1/18, 16/18: residuals -2/3 × √(18/17), twice, and 1/3 × √(18/2); (1 - θ)/θ² = 2 */
+	double single = -2.0 / 3 * sqrt(18.0 / 17), four = 1.0 / 3 * 3, z2 = 3.8414588;
+	double squares = 2 * pow(single, 2) + pow(four, 2), cubes = 2 * pow(single, 3) + pow(four, 3);
+	double fourths = 2 * pow(single, 4) + pow(four, 4);
+	assert_true(fabs(part.variance - 2 * squares) < 1e-9);
+	/* (2 z² + 1)/6, and as much more as makes z²/2 of it where all residuals are alike */
+	double shift = (2 * z2 + 1) / 6 + cubes * cubes / (squares * fourths) * (z2 - 1) / 6;
+	assert_true(fabs(part.skew - cubes / squares * shift) < 1e-6);
 	assert_true(part.least == 3 && part.most == 3 + 14 - 1 && part.freedom <= 2);
 }
 

@@ -77,13 +77,13 @@ void regression_fit(struct regression *r, const struct population *of, unsigned 
 
 /*
  * A group that pulls the line to itself has a small residual for that. Divided
- * by 1 - leverage it is the one against a line fitted to the others, so that
- * their squares make the jackknife's variance (MacKinnon, White, 1985: HC3).
+ * by √(1 - leverage), its square is as large on average as it would be against
+ * the true line (MacKinnon, White, 1985: HC2).
  */
 void regression_residual(struct regression *r, double x, const double *y, unsigned int measures)
 {
 	double leverage = (r->leverage_xx * x + 2 * r->leverage_x) * x + r->leverage_1;
-	double apart = 1 / fmax(1 - leverage, LEAST_APART);
+	double apart = 1 / sqrt(fmax(1 - leverage, LEAST_APART));
 
 	for (unsigned int m = 0; m < measures; m++) {
 		struct regression_line *line = &r->of[m];
@@ -152,6 +152,21 @@ static double frames_off(const struct regression *r)
 	return r->several ? fmax((r->sum_x - (double)r->groups) / (double)r->several, 1) : 1;
 }
 
+/*
+ * How far the interval's middle moves for lopsided residuals, in residuals: to
+ * second order (2 z² + 1)/6 times Σe³/Σe² (Johnson, 1978; Hall, The Bootstrap
+ * and Edgeworth Expansion, 1992, 3.10). Where all are of one size to one side,
+ * the sum is a Poisson count, whose estimate and variance are the same number;
+ * its score interval moves by z²/2. In between, as far as they go together.
+ */
+static double skew_of(const struct regression_line *line)
+{
+	double squares = line->squares, cubes = line->cubes;
+	double together = cubes * cubes / (squares * line->fourths);
+
+	return cubes / squares * (2 * Z * Z + 1 + together * (Z * Z - 1)) / 6;
+}
+
 struct part regression_part(const struct regression *r, unsigned int measure, const struct population *of)
 {
 	const struct regression_line *line = &r->of[measure];
@@ -181,7 +196,7 @@ struct part regression_part(const struct regression *r, unsigned int measure, co
 		part.freedom = 0;
 	part.variance += odds / of->theta * line->squares;
 	if (line->squares >= 1)
-		part.skew = line->cubes / line->squares * Z * Z / 2 * odds;
+		part.skew = skew_of(line) * odds;
 	else
 		part.doubt = DOUBT_GROUPS * odds * frames_off(r);
 	if (!by_identity)

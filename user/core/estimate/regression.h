@@ -37,7 +37,7 @@ struct estimate {
 struct regression_line {
 	double sum_y, sum_xy;
 	double slope, level;
-	double squares, cubes, fourths;	/* of the residuals, each as from a line fitted without its group */
+	double squares, cubes, fourths;	/* of the residuals, each enlarged for its pull on the line */
 };
 
 struct regression {
