@@ -68,6 +68,19 @@ static long request(const struct tracee *tracee, int what, uintptr_t address, ui
 	return ptrace((enum __ptrace_request)what, tracee->target.thread, (void *)address, (void *)data);
 }
 
+/*
+ * The same where the target would be left with what isn't its own. Nothing but its end is known to make such a request
+ * fail in a thread that stands; if anything ever does, it is asked again before it is given up.
+ */
+static long insist(const struct tracee *tracee, int what, uintptr_t address, uintptr_t data)
+{
+	long rc = request(tracee, what, address, data);
+
+	for (int again = 0; rc && errno != ESRCH && again < 2; again++)
+		rc = request(tracee, what, address, data);
+	return rc;
+}
+
 static enum stop kind_of_stop(int status)
 {
 	if (!WIFSTOPPED(status))
@@ -133,7 +146,7 @@ static long get_registers(const struct tracee *tracee, struct registers *ret)
 static long set_registers(const struct tracee *tracee, const struct registers *registers)
 {
 	struct iovec io = { (void *)registers->slot, registers->bytes };
-	return request(tracee, PTRACE_SETREGSET, NT_PRSTATUS, (uintptr_t)&io);
+	return insist(tracee, PTRACE_SETREGSET, NT_PRSTATUS, (uintptr_t)&io);
 }
 
 /*
@@ -329,13 +342,13 @@ static void bring_home(struct tracee *tracee, uint64_t deadline_ns)
 {
 	enum stop stop;
 
-	request(tracee, PTRACE_INTERRUPT, 0, 0);
+	insist(tracee, PTRACE_INTERRUPT, 0, 0);
 	while ((stop = run_until(tracee, PTRACE_CONT, STOP_TRAP, deadline_ns)) == STOP_FAULT)
 		;	/* the fault is dropped by resuming without it */
 	if (stop != STOP_TRAP)
 		return;
 	set_registers(tracee, &tracee->own);
-	request(tracee, PTRACE_SETSIGMASK, sizeof(tracee->own_mask), (uintptr_t)&tracee->own_mask);
+	insist(tracee, PTRACE_SETSIGMASK, sizeof(tracee->own_mask), (uintptr_t)&tracee->own_mask);
 	tracee->away = false;
 }
 
@@ -350,7 +363,7 @@ static enum stop run_call(struct tracee *tracee)
 	if (stop != STOP_LATE)
 		return stop;
 	tracee->given_up = true;
-	request(tracee, PTRACE_INTERRUPT, 0, 0);
+	insist(tracee, PTRACE_INTERRUPT, 0, 0);
 	return run_until(tracee, PTRACE_SYSCALL, STOP_CALL, 0);
 }
 
@@ -403,6 +416,6 @@ void trace_end(struct tracee *tracee)
 	int signal;
 	if (tracee->attached && tracee->away)
 		bring_home(tracee, 0);
-	if (tracee->standing && request(tracee, PTRACE_DETACH, 0, 0))	/* killed: its end is for us to take */
+	if (tracee->standing && insist(tracee, PTRACE_DETACH, 0, 0))	/* killed: its end is for us to take */
 		wait_stop(tracee, monotonic_ns() + STOP_WITHIN_NS, &signal);
 }
