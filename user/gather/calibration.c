@@ -81,7 +81,7 @@ static bool parse_head(const json_t *top, struct calibration *c)
 	    !parse_text(top, "left_out", c->left_out, sizeof(c->left_out)) ||
 	    !parse_number(top, "time", &time) || time < 0 || time > 9e9 || !parse_number(top, "seconds", &c->seconds))
 		return false;
-	c->time_ns = (int64_t)(time * 1e9);
+	c->time_ns = llround(time * 1e3) * 1000000;	/* it is written in milliseconds */
 	return parse_count(top, "page_bytes", &c->page_bytes) && parse_count(top, "huge_page_bytes", &c->pmd_bytes);
 }
 
