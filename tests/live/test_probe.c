@@ -514,7 +514,8 @@ static void test_merges(struct test *t, struct engine_probe *engine, const struc
 	check(t, (int64_t)(after.merges - after.undone - before.merges) == merged,
 	      "%" PRId64 " merges seen, pages_sharing + pages_shared rose by %" PRId64,
 	      (int64_t)(after.merges - before.merges), merged);
-	check(t, (int64_t)(after.zero_merges - before.zero_merges) == zero && zero == (int64_t)p->zero_pages,
+	/* both are the machine's: whoever else has opted in may merge a page, too; ours are counted exactly below */
+	check(t, (int64_t)(after.zero_merges - before.zero_merges) == zero && zero >= (int64_t)p->zero_pages,
 	      "%" PRIu64 " merges with the zero page seen, ksm_zero_pages rose by %" PRId64,
 	      (uint64_t)after.zero_merges, zero);
 	struct engine_counts counts = engine_counts_of(engine, made->pid);
