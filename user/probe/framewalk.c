@@ -168,17 +168,17 @@ static bool search_page_structs(const struct walker *walker, const struct walk_q
 
 /*
  * A frame of our kernel stack is known by struct page, and by number where the process's page table maps the kernel,
- * too: frame 0's struct page follows. On arm64 the kernel has a table of its own, so it is searched for.
+ * too: frame 0's struct page follows. On arm64 the kernel has a table of its own, and looking for the stack in the
+ * process's, whose top level can have as few as 16 entries (52 bits of address), finds nothing or what is not so: then
+ * it is searched for.
  */
 static bool find_page_structs(const struct walker *walker, struct walk_layout *layout)
 {
 	struct walk_question q;
 	if (!ask(walker, layout, 0, &q) || !q.stack_page)
 		return false;
-	if (!q.stack_pfn)
-		return search_page_structs(walker, &q, layout);
 	layout->page_structs = q.stack_page - q.stack_pfn * q.page_struct_bytes;
-	return proves(walker, layout, true);
+	return (q.stack_pfn && proves(walker, layout, true)) || search_page_structs(walker, &q, layout);
 }
 
 static bool learn_once(struct walker *walker, const struct sysroot *root, struct walk_layout *layout)
