@@ -33,6 +33,11 @@ for test in recording journal portable domain top; do
 done
 if [ "$(id -u)" -eq 0 ]; then
 	clean "ksmtop, with BPF" "$build/ksmtop" -b -n 1 -d 0.5 --json --top 5
+	clean "ksm-exporter, a page, with BPF" "$build/ksm-exporter" --textfile "$work/page.prom" --once
+	: >"$work/policy.conf"
+	clean "ksm-policyd, deciding, with BPF" "$build/ksm-policyd" -n 2 -c "$work/policy.conf" --domains "$work/policy.conf" \
+		--state-dir "$work/policy"
+	clean "ksm-advise, a sample of this shell" "$build/ksm-advise" --pid $$ --sample 1/4 --settle 0.2 --format json
 	clean "ksm-advise, of this shell" "$build/ksm-advise" --pid $$ --settle 0 --format json
 fi
 [ "$failures" -eq 0 ]
