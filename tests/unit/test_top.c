@@ -183,6 +183,22 @@ static void test_counters_that_cannot_be_used(void **state)
 	two_end(&t);
 }
 
+/* An interval without a width is written with all the digits of its value, not rounded to where it does not hold it. */
+static void test_written_interval_holds_its_value(void **state)
+{
+	struct two t;
+	struct text out = { 0 };
+	(void)state;
+	two_begin(&t, 1);
+	for (enum top_fact f = FACT_POTENTIAL_BYTES; f <= FACT_POTENTIAL_HIGH_BYTES; f++)
+		set(&t.now, f, 84000768);
+	two_build(&t);
+	top_json(&out, &(struct top_shown){ .model = &t.model });
+	assert_non_null(strstr(out.bytes, "\"potential_bytes\":84000768,\"potential_bytes_interval\":[84000768,84000768]"));
+	text_free(&out);
+	two_end(&t);
+}
+
 static void test_no_interval_no_rates(void **state)
 {
 	struct two t;
@@ -877,6 +893,7 @@ int main(void)
 		cmocka_unit_test(test_rates_of_the_machine),
 		cmocka_unit_test(test_counters_that_cannot_be_used),
 		cmocka_unit_test(test_no_interval_no_rates),
+		cmocka_unit_test(test_written_interval_holds_its_value),
 		cmocka_unit_test(test_savings),
 		cmocka_unit_test(test_savings_of_an_old_kernel),
 		cmocka_unit_test(test_passes_from_full_scans),

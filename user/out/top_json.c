@@ -5,6 +5,12 @@
 #include "out/json.h"
 #include "out/top.h"
 
+static bool is_whole(enum field f)
+{
+	enum unit unit = fields[f].unit;
+	return unit != UNIT_PER_SECOND && unit != UNIT_RATIO && unit != UNIT_SECONDS;
+}
+
 static void number(struct json *j, const char *key, enum field f, double value)
 {
 	switch (fields[f].unit) {
@@ -14,24 +20,29 @@ static void number(struct json *j, const char *key, enum field f, double value)
 	case UNIT_CHOICE:
 		json_string(j, key, field_choice(f, value));
 		break;
-	case UNIT_PER_SECOND:
-	case UNIT_RATIO:
-	case UNIT_SECONDS:
-		json_double(j, key, value);
-		break;
 	default:
-		json_i64(j, key, (int64_t)llrint(value));
+		if (is_whole(f))
+			json_i64(j, key, (int64_t)llrint(value));
+		else
+			json_double(j, key, value);
 	}
 }
 
-/* Estimates have a second key with their interval; an upper end that is not known is null. */
-static void interval(struct json *j, const char *json_key, struct quantity q)
+/*
+ * Estimates have a second key with their interval; an upper end that is not known is null. Ends are as exact as the value
+ * is: rounded to fewer digits than it, a short interval would not hold it.
+ */
+static void interval(struct json *j, enum field f, struct quantity q)
 {
 	char key[96];
-	snprintf(key, sizeof(key), "%s_interval", json_key);
+	snprintf(key, sizeof(key), "%s_interval", fields[f].json);
+	bool whole = is_whole(f);
 	json_array(j, key);
-	json_double(j, NULL, q.low);
-	json_double(j, NULL, q.high);
+	number(j, NULL, f, whole ? floor(q.low) : q.low);
+	if (isfinite(q.high))
+		number(j, NULL, f, whole ? ceil(q.high) : q.high);
+	else
+		json_null(j, NULL);
 	json_end_array(j);
 }
 
@@ -60,7 +71,7 @@ static void quantity(struct json *j, enum field f, struct quantity q)
 	}
 	number(j, key, f, q.value);
 	if (is_estimate(f))
-		interval(j, key, q);
+		interval(j, f, q);
 }
 
 /* ---- the machine ---- */
