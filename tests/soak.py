@@ -8,8 +8,15 @@ neither may grow in memory or descriptors, and no event may be lost without bein
 
 What is taken for a look and given back is no growth: of each tenth of the time the least counts. Growth is the slope
 of a robust line (Theil-Sen) through these after a warm-up of two tenths; a program passes when the slope over the whole
-time stays below BOUND bytes and below one descriptor. --leak-test watches a process that leaks on purpose, and has to
-fail.
+time stays below BOUND bytes and below one descriptor.
+
+That is the program with the processes that only follow it. A child that looks at contents (the exporter has one that
+sweeps for ever, and one that looks at all huge pages each quarter of an hour; they are known by their priority, the
+lowest) has tables that are as large as what it finds: they follow the machine's memory, of which others take and give
+gigabytes meanwhile. So it is held to what it is told to take: CHILD_BOUND bytes and CHILD_FILES descriptors at most,
+over what its parent has, as whose copy it begins. That these tables do not grow of themselves is live/growth.sh's.
+
+--leak-test watches a process that leaks on purpose, and has to fail.
 """
 import argparse
 import json
@@ -26,6 +33,8 @@ import urllib.request
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.abspath(os.environ.get("KSMSCOPE_BUILD", os.path.join(TOP, "build")))
 BOUND = 1 << 20                 # bytes of growth over the whole time
+CHILD_BOUND = 24 << 20          # bytes: 5 MiB for each GiB of 4 (--knee-memory); 16 MiB (SKETCH_DEFAULT_BYTES) and lists
+CHILD_FILES = 32                # BPF programs, maps, files it reads
 PORT = 19877
 TENTHS = 10
 LEAK = "import time\nkept = []\nfiles = []\nwhile True:\n kept.append(bytearray(100000)); files.append(open('/dev/null'))" \
@@ -59,13 +68,19 @@ def growth(values):
     return statistics.median(slopes) * TENTHS if slopes else 0.0
 
 
+def looks_at_contents(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        return int(file.read().rpartition(")")[2].split()[16]) == 19
+
+
 class Watched:
-    """A program, its children included, and what was measured of it."""
+    """A program, its children included, and what was measured of them."""
 
     def __init__(self, name, argv, out):
         self.name = name
         self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.DEVNULL)
-        self.memory, self.files = [], []
+        self.points = {}        # of each process: moment, bytes, descriptors
+        self.lookers = set()    # those that look at contents
 
     def pids(self):
         pids = [self.process.pid]
@@ -77,11 +92,14 @@ class Watched:
         return pids
 
     def measure(self, now):
-        try:
-            self.memory.append((now, sum(resident(pid) for pid in self.pids())))
-            self.files.append((now, sum(descriptors(pid) for pid in self.pids())))
-        except (FileNotFoundError, ProcessLookupError):
-            pass                # a child that ended meanwhile; ended for good is seen at the end
+        for pid in self.pids():
+            try:
+                point = (now, resident(pid), descriptors(pid))
+                if pid != self.process.pid and looks_at_contents(pid):
+                    self.lookers.add(pid)
+                self.points.setdefault(pid, []).append(point)
+            except (FileNotFoundError, ProcessLookupError):
+                pass            # a child that ended meanwhile; ended for good is seen at the end
 
     def end(self):
         alive = self.process.poll() is None
@@ -93,16 +111,43 @@ class Watched:
             self.process.wait()
         return alive
 
+    def sums(self, what):
+        """Of the program and those that only follow it, at each moment when all of them were measured."""
+        pids, by_moment = set(self.points) - self.lookers, {}
+        for pid in pids:
+            for point in self.points[pid]:
+                by_moment.setdefault(point[0], []).append(point[what])
+        return [(now, sum(values)) for now, values in sorted(by_moment.items()) if len(values) == len(pids)]
+
+    def beyond(self):
+        """What is wrong with those that look at contents; prints their figures."""
+        wrong = []
+        parent = self.points[self.process.pid]
+        for pid in sorted(self.lookers):
+            points = self.points[pid]
+            memory, files = max(point[1] for point in points), max(point[2] for point in points)
+            print(f"# {self.name}: looked at contents from {points[0][0]:.0f} s to {points[-1][0]:.0f} s: "
+                  f"{memory >> 10} KiB and {files} descriptors at most")
+            if memory > CHILD_BOUND + max(point[1] for point in parent):
+                wrong.append(f"a child of {self.name} took {memory >> 10} KiB")
+            if files > CHILD_FILES + max(point[2] for point in parent):
+                wrong.append(f"a child of {self.name} took {files} descriptors")
+        return wrong
+
     def failures(self, alive):
         """What is wrong; prints the figures."""
         if not alive:
             return [f"{self.name} ended by itself, status {self.process.returncode}"]
-        least = floors(self.memory)
-        memory, files = growth(least), growth(floors(self.files))
-        print(f"# {self.name}: KiB by tenths of the time: {' '.join(str(value >> 10) for value in least)}")
-        print(f"# {self.name}: most {max(value for _, value in self.memory) >> 10} KiB, grew by {memory / 1024:.0f} KiB; "
-              f"{self.files[-1][1]} descriptors, grew by {files:.1f}; {len(self.memory)} measurements")
-        wrong = []
+        memories, counts = self.sums(1), self.sums(2)
+        if len(memories) < len(self.points[self.process.pid]) / 2:
+            return [f"{self.name}: processes come and go that do not look at contents"]
+        least, fewest = floors(memories), floors(counts)
+        memory, files = growth(least), growth(fewest)
+        print(f"# {self.name}: KiB by tenths of the time: {' '.join(str(value >> 10) for value in least)}; "
+              f"descriptors: {' '.join(str(value) for value in fewest)}")
+        print(f"# {self.name}: most {max(value for _, value in memories) >> 10} KiB, grew by {memory / 1024:.0f} KiB; "
+              f"{counts[-1][1]} descriptors, grew by {files:.1f}; {len(memories)} measurements")
+        wrong = self.beyond()
         if memory > BOUND:
             wrong.append(f"{self.name} grew by {memory / 1024:.0f} KiB")
         if files >= 1:

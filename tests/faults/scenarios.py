@@ -541,7 +541,13 @@ class Apply(Scenario):
             undo = self.undo()
             if not self.restored():
                 break
-        return self.settle(wrong or wrong_end(undo, "ksm-advise") or self.restored())
+        wrong = wrong or wrong_end(undo, "ksm-advise") or self.restored()
+        return self.settle(None if self.lost_with_tracer(run) else wrong)
+
+    def lost_with_tracer(self, run):
+        """Not we, our tracer was killed, in the middle of a call: what can't be prevented, see user/sys/inject.c."""
+        return (self.memory.poll() is not None and run.signal != signal.SIGKILL and
+                any("signal=SIGKILL" in argument for argument in run.argv))
 
     def settle(self, wrong):
         """What one fault left must not be held against the next ones."""
@@ -574,9 +580,7 @@ class Undo(Apply):
             if not self.restored():
                 break
         wrong = wrong_end(undo, "ksm-advise") or self.restored()
-        if self.memory.poll() is not None and run.signal != signal.SIGKILL and any("signal=SIGKILL" in a for a in run.argv):
-            wrong = None        # not we, our tracer was killed, in the middle of a call: see user/sys/inject.c
-        return self.settle(wrong)
+        return self.settle(None if self.lost_with_tracer(run) else wrong)
 
 
 class Policy(Apply):

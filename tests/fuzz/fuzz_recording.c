@@ -284,7 +284,7 @@ static void check_answer(struct sample *sample)
 
 void fuzz_looks(const uint8_t *data, size_t size)
 {
-	scoped_text struct text once = { 0 };
+	scoped_text struct text once = { 0 }, twice = { 0 };
 	struct sample sample, again;
 	struct error err = { 0 };
 	bool named, named_again;
@@ -295,6 +295,8 @@ void fuzz_looks(const uint8_t *data, size_t size)
 	}
 	REQUIRE(!sample_pack(&once, &sample, named));
 	REQUIRE(!sample_unpack(&again, &named_again, once.bytes, once.length, &err) && named == named_again);
+	REQUIRE(!sample_pack(&twice, &again, named));
+	REQUIRE(once.length == twice.length && !memcmp(once.bytes, twice.bytes, once.length));
 	sample_free(&again);
 	check_answer(&sample);
 	sample_free(&sample);

@@ -19,3 +19,11 @@ void life_keep_memory(void)
 	mallopt(M_TRIM_THRESHOLD, 4 << 20);
 	mallopt(M_MMAP_THRESHOLD, 4 << 20);
 }
+
+void life_give_back(int64_t now_ns, int64_t *given_back_ns)
+{
+	if (now_ns - *given_back_ns < LIFE_KEEP_NS)
+		return;
+	malloc_trim(0);
+	*given_back_ns = now_ns;
+}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "cli/life.h"
 #include "exporter/collector.h"
 #include "exporter/textfile.h"
 #include "http/confine.h"
@@ -15,6 +16,7 @@ struct running {
 	struct http_server *server;	/* NULL: a textfile */
 	const volatile sig_atomic_t *stop;
 	bool published;			/* the first sample did */
+	int64_t given_back_ns;		/* memory was, last */
 };
 
 static int64_t clock_now_ns(void)
@@ -94,6 +96,7 @@ static int loop(struct running *r, struct error *err)
 		/* a step that was missed is not made up for */
 		for (due += step; due < clock_now_ns(); due += step)
 			;
+		life_give_back(clock_now_ns(), &r->given_back_ns);
 		if (!rc)
 			rc = wait_until(r, due, err);
 	}

@@ -2,6 +2,7 @@
 #include "gather/sweep.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -592,6 +593,7 @@ int sweep_pass(struct sweep *s, struct sweep_pass *ret, struct error *err)
 	sampling_end(p.sampling);
 	free(p.alive);
 	free(p.heir);
+	malloc_trim(0);		/* the tables of a pass lie where there was room: they aren't to be kept in each place */
 	if (rc) {
 		s->told = false;	/* half a pass says nothing about what is old */
 		ages_clear(&s->ages);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/life.h"
 #include "gather/top.h"
 #include "policy/decide.h"
 #include "policy/looker.h"
@@ -32,6 +33,7 @@ struct daemon {
 	struct policy_status status;	/* its counters */
 	bool ready;
 	bool soon;			/* memory was opted in: the engine is to follow at once */
+	int64_t given_back_ns;		/* memory was, last */
 	char executable[4096];		/* of the process that is asked for */
 };
 
@@ -265,6 +267,7 @@ static int loop(struct daemon *d, struct error *err)
 			continue;
 		}
 		rc = step(d, err);
+		life_give_back(now_ns(CLOCK_MONOTONIC), &d->given_back_ns);
 		if (d->settings->steps && ++steps >= d->settings->steps)
 			break;
 		/* a step that was missed is not made up for */

@@ -54,7 +54,7 @@ static void shrink(struct fault_table *table)
 {
 	size_t room = table->room;
 
-	while (room > FIRST_ROOM && table->count < room / 8)
+	while (room > FIRST_ROOM && table->count < room / 4)
 		room /= 2;
 	if (room == table->room || !resize(table, room))
 		index_all(table);

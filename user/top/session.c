@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/life.h"
 #include "core/live/top_pack.h"
 #include "gather/top_replay.h"
+#include "top/run.h"
 #include "top/select.h"
 
 /* For the sparklines of processes; with 2,000 of them four minutes, with 5,000 less. */
@@ -29,6 +31,7 @@ struct session {
 	struct top_model model;
 	struct top_track track;
 	struct history *history;
+	int64_t given_back_ns;			/* memory was, last */
 	char message[256];
 };
 
@@ -187,6 +190,7 @@ int session_seek(struct session *s, size_t number, struct error *err)
 void session_tick(struct session *s, int64_t *ret_next_ns)
 {
 	*ret_next_ns = INT64_MAX;
+	life_give_back(clock_now_ns(), &s->given_back_ns);
 	if (s->source)
 		top_source_tick(s->source, ret_next_ns);
 }

@@ -27,7 +27,7 @@ static void add_used(uint64_t *used, size_t *count, uint32_t name)
 		used[(*count)++] = name;
 }
 
-/* Ascending, each once. NULL when memory is out. */
+/* Ascending, each number once. NULL when memory is out. */
 static uint64_t *used_names(const struct sample *s, size_t *ret_count)
 {
 	uint64_t *used = calloc(4 * s->tasks_count + s->areas_count + 1, sizeof(*used));
@@ -51,10 +51,27 @@ static uint64_t *used_names(const struct sample *s, size_t *ret_count)
 	return used;
 }
 
+/*
+ * The same name can have several numbers. Of those whose names follow each other one is written, the first, which
+ * code_name() finds for all of them: reading makes one of them too (sample_name()), and what was read would be written
+ * in another way otherwise.
+ */
+static size_t once_in_a_row(uint64_t *used, size_t count, const struct sample *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!kept || strcmp(sample_string(s, (uint32_t)used[i]), sample_string(s, (uint32_t)used[kept - 1])))
+			used[kept++] = used[i];
+	return kept;
+}
+
 static int write_names(struct codec *c, const struct sample *s, struct names *names)
 {
-	uint64_t *used = used_names(s, &names->count);
+	size_t count;
+	uint64_t *used = used_names(s, &count);
 
+	names->count = used ? once_in_a_row(used, count, s) : 0;
 	names->offsets = calloc(names->count + 1, sizeof(*names->offsets));
 	if (!used || !names->offsets) {
 		free(used);
