@@ -96,6 +96,16 @@ static int list_programs(struct attachment *a, const struct any_skeleton *skelet
 	return 0;
 }
 
+int attach_load_skeleton(struct bpf_object_skeleton *skeleton)
+{
+	int rc = bpf_object__load_skeleton(skeleton);
+
+	for (int i = 0; !rc && i < skeleton->map_cnt; i++)
+		if (skeleton->maps[i].mmaped && !*skeleton->maps[i].mmaped)
+			rc = -ENOMEM;
+	return rc;
+}
+
 /* Load those programs that are still KNOWN; `only`: that one alone, NULL: all. A negative errno. */
 static int load(struct attachment *a, attach_opener open, const void *options, const struct attach_program *only)
 {
@@ -110,7 +120,7 @@ static int load(struct attachment *a, attach_opener open, const void *options, c
 		bpf_program__set_autoload(program, entry->state == KNOWN && (!only || only == entry));
 		entry->program = program;
 	}
-	int rc = bpf_object__load_skeleton(skeleton->skeleton);
+	int rc = attach_load_skeleton(skeleton->skeleton);
 	if (rc || only)
 		skeleton_free(skeleton);
 	else

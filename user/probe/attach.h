@@ -15,6 +15,7 @@
 #include "core/known.h"
 
 struct bpf_link;
+struct bpf_object_skeleton;
 struct bpf_program;
 struct btf;
 
@@ -31,6 +32,13 @@ struct attachment {
 	struct attach_program *programs;
 	size_t count;
 };
+
+/*
+ * Load a skeleton whose variables are used: a negative errno also where libbpf loaded it without mapping them, which it
+ * does, for all that it loads from then on, when the kernel had no memory at the moment in which it was asked whether it
+ * can map them (all since 5.5 can).
+ */
+int attach_load_skeleton(struct bpf_object_skeleton *skeleton);
 
 /*
  * Opens a fresh skeleton (X_bpf__open()) and sets up its constants and maps;

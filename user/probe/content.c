@@ -255,7 +255,7 @@ static void load_as(struct content *c, bool direct)
 	bpf_program__set_autoload(c->bpf->progs.content_copy, !direct);
 	c->bpf->rodata->page_bytes = c->page_bytes;
 	c->bpf->rodata->chunk_shift = __builtin_ctzll(c->page_bytes / CONTENT_CHUNK_BYTES);
-	int rc = content_bpf__load(c->bpf);
+	int rc = attach_load_skeleton(c->bpf->skeleton);
 	if (!rc)
 		rc = give_key(c);
 	if (!rc)
