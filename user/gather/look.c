@@ -205,10 +205,13 @@ static void take_again(struct look *l, uint32_t frame, uint64_t hash, bool read)
 		frame_flags_of(&l->sample->frames)[frame] |= FRAME_VOLATILE;
 }
 
-/* Frames whose contents can't have changed, or were never known, are not read again. */
+/*
+ * Of what was never known nobody can say that it changed. A merged frame can't
+ * be written to, but a page that mapped it can: it maps another one then.
+ */
 static bool worth_another_look(uint8_t flags)
 {
-	return !(flags & (FRAME_MERGED | FRAME_UNREAD));
+	return !(flags & FRAME_UNREAD);
 }
 
 static int again_pages(struct look *l, const struct task *task, uint64_t address, size_t count, uint32_t frame,

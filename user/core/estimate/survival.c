@@ -65,8 +65,3 @@ struct survival_estimate survival_estimate(const struct survival *s, double seco
 	e.half_life_high = half_life(e.high, seconds);
 	return e;
 }
-
-double survival_share(double life, double seconds)
-{
-	return isinf(life) ? 1 : life > 0 ? exp2(-seconds / life) : 0;
-}

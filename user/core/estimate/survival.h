@@ -35,7 +35,4 @@ void survival_join(struct survival *into, const struct survival *from);
 /* `seconds` lay between the two looks. */
 struct survival_estimate survival_estimate(const struct survival *sums, double seconds);
 
-/* The share that stays for `seconds`, at a half-life; 1 where it is infinite. */
-double survival_share(double half_life, double seconds);
-
 #endif

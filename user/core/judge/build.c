@@ -14,6 +14,7 @@
 #include "core/estimate/mapped.h"
 #include "core/estimate/survival.h"
 #include "core/huge/frontier.h"
+#include "core/judge/at_pace.h"
 #include "core/judge/doctor.h"
 #include "core/judge/verdict.h"
 #include "core/trust/assign.h"
@@ -131,6 +132,7 @@ struct attribution {
 	const uint16_t *mappers;
 	struct owner_counts *process;
 	struct mapping_counts *mappings;
+	uint64_t followed;		/* frames that a second look reads, too */
 };
 
 /* Each frame of a content with c copies carries 1 - 1/c of a duplicate, shared evenly by the processes that map it. */
@@ -150,6 +152,7 @@ static void attribute_frame(void *context, uint32_t frame, const struct area *ar
 	mapping->huge += !!(flags & FRAME_HUGE);
 	mapping->zero += !!(flags & FRAME_ZERO);
 	mapping->is_volatile += !!(flags & FRAME_VOLATILE);
+	a->followed += !(flags & FRAME_UNREAD);
 }
 
 static uint64_t process_volatile(const struct model *m, const struct sample *s, size_t task)
@@ -169,11 +172,11 @@ static int count_processes(struct model *m, const struct tally *t)
 		return -ENOMEM;
 	for (size_t i = 0; i < set.count; i++) {
 		struct scope scope = { .set = &set, .owner = &set.owners[i] };
-		struct attribution a = { t, mappers, &m->processes[i], m->mappings };
+		struct attribution a = { t, mappers, &m->processes[i], m->mappings, 0 };
 		tally_owner(t, &scope, true, &m->processes[i]);
 		tally_pages(t->sample, &scope, attribute_frame, &a);
 		tally_unmark(t, &scope);
-		m->processes[i].lasts = lasting_of(t->sample, m->processes[i].candidate, process_volatile(m, t->sample, i));
+		m->processes[i].lasts = lasting_of(t->sample, a.followed, process_volatile(m, t->sample, i));
 	}
 	free(mappers);
 	owner_set_free(&set);
@@ -303,40 +306,8 @@ static void estimate_time(struct model *m, const struct sample *s)
 	const struct value *knob = s->engine.knob;
 	uint64_t tracked = value_or(knob[KNOB_PAGES_SHARED], 0) + value_or(knob[KNOB_PAGES_SHARING], 0) +
 			   value_or(knob[KNOB_PAGES_UNSHARED], 0) + value_or(knob[KNOB_PAGES_VOLATILE], 0);
-	double scan = doctor_scan_seconds(&s->engine, s->calibration, tracked + m->frames.candidate);
+	double scan = doctor_scan_seconds(&s->engine, s->calibration, tracked + at_pace_untracked(s));
 	m->eta_seconds = scan < 0 ? -1 : 2 * scan;
-}
-
-/* Of a share of the duplicates that stays as it is for `seconds` beyond the two looks. */
-static double share_left(const struct lasting *l, double half_life, double seconds)
-{
-	return l->known ? survival_share(half_life, seconds) : 1;
-}
-
-/*
- * ksmd merges a page that it finds unchanged when it comes round again. Where
- * that takes longer than the two looks were apart, pages change meanwhile: each
- * process's share of the duplicates at the rate at which its pages do.
- */
-static void pace_mergeable(struct model *m, const struct sample *s)
-{
-	struct duplicate_counts *d = &m->duplicates;
-	double beyond = fmax(m->eta_seconds / 2 - s->settle_seconds, 0), all = 0, left = 0, low = 0, high = 0;
-
-	d->paced = m->lasts.known && m->eta_seconds >= 0;
-	for (size_t i = 0; d->paced && i < s->tasks_count; i++) {
-		const struct owner_counts *p = &m->processes[i];
-		double share = fmax(p->attributed_frames, 0);
-		all += share;
-		left += share * share_left(&p->lasts, p->lasts.half_life, beyond);
-		low += share * share_left(&p->lasts, p->lasts.half_life_low, beyond);
-		high += share * share_left(&p->lasts, p->lasts.half_life_high, beyond);
-	}
-	if (!(all > 0))
-		all = left = low = high = 1;
-	d->at_pace = (uint64_t)llround((double)d->mergeable * left / all);
-	d->at_pace_low = (uint64_t)floor((double)d->mergeable_low * low / all);
-	d->at_pace_high = (uint64_t)ceil((double)d->mergeable_high * fmin(high / all, 1));
 }
 
 static int count_everything(struct model *m, struct sample *s, struct tally *t)
@@ -353,7 +324,7 @@ static int count_everything(struct model *m, struct sample *s, struct tally *t)
 	    (rc = count_sharing(t, OWNER_CGROUP, NULL, &m->cgroup_sharing, &m->cgroup_sharing_count)) ||
 	    (rc = count_sharing(t, OWNER_DOMAIN, NULL, &m->domain_sharing, &m->domain_sharing_count)))
 		return rc;
-	m->lasts = lasting_of(s, m->frames.candidate, m->frames.is_volatile);
+	m->lasts = lasting_of(s, m->frames.candidate - m->frames.unread, m->frames.is_volatile);
 	choose_mappings(m, s);
 	return count_mergeable(m, t);
 }
@@ -387,8 +358,8 @@ int model_build(struct model *m, struct sample *s)
 		count_net(m, s);
 		count_exposure(m, s);
 		estimate_time(m, s);
-		pace_mergeable(m, s);
-		rc = doctor_examine(m, s);
+		if ((rc = at_pace_count(m, s)) == 0)
+			rc = doctor_examine(m, s);
 	}
 	if (!rc)
 		verdict_give(m, s);
