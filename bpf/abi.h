@@ -178,7 +178,8 @@ ABI_ASSERT_SIZE(struct heat_batch, HEAT_BATCH * 9);
 /* A run of physical memory, or of addresses of its target, at the end of an aggregation interval. */
 struct damon_event {
 	__u64 start, end;
-	__u64 accesses;		/* of its samples: how many found the run accessed */
+	__u32 accesses;		/* of its samples: how many found the run accessed */
+	__u32 target;		/* place in its list of targets */
 };
 ABI_ASSERT_SIZE(struct damon_event, 24);
 

@@ -24,6 +24,7 @@ int BPF_PROG(damon_aggregated, unsigned int target, struct damon_region *region)
 		return 0;
 	damon_events.events[i].start = BPF_CORE_READ(region, ar.start);
 	damon_events.events[i].end = BPF_CORE_READ(region, ar.end);
+	damon_events.events[i].target = target;
 	damon_events.events[i].accesses = BPF_CORE_READ(region, nr_accesses);
 	return 0;
 }

@@ -15,7 +15,8 @@ start_workload() {
 	wait_for 60 grep -q rate "$work/workload"
 }
 
-damon() { cat /sys/kernel/mm/damon/admin/kdamonds/*/{state,pid} 2>/dev/null; }
+kdamonds=/sys/kernel/mm/damon/admin/kdamonds
+damon() { cat $kdamonds/nr_kdamonds $kdamonds/*/{state,pid} 2>/dev/null; }
 
 # ---- hot and cold ----
 
@@ -66,6 +67,26 @@ if grep -q '^on$' <<<"$damon_before"; then
 	holds "a DAMON that runs is listened to: hot ones are hotter than cold ones" '.huge.heat_source == "none" or (.huge.ledger |
 		(.[:length / 4] | map(.accesses_per_second // 0) | add) > (.[length / 4:] | map(.accesses_per_second // 0) | add))' \
 		"$work/advise.json"
+	holds "… since no own one is started beside it" '.huge.heat_source == "none" or (.huge.heat_source == "damon" and
+		(.huge.heat.why | test("somebody else")))' "$work/advise.json"
+elif [ -e $kdamonds/nr_kdamonds ] && ! grep -qs Y /sys/module/damon_*/parameters/enabled; then
+	if holds "where nobody has a DAMON, one of our own watches" '.huge.heat_source == "own-damon" and
+		all(.huge.ledger[]; .accesses_per_second != null)' "$work/advise.json"; then
+		holds "… and tells hot from cold" '.huge.ledger | (.[:length / 4] | map(.accesses_per_second) | add) >
+			10 * (.[length / 4:] | map(.accesses_per_second) | add)' "$work/advise.json"
+	fi
+	"$build/ksm-advise" --pid "$workload" --heat 20 --heat-by damon --settle 0 --state-dir "$work/state" \
+		>/dev/null 2>&1 9>&- &
+	killed=$!
+	if wait_for 20 grep -qs on $kdamonds/0/state; then
+		kill -KILL $killed
+		wait $killed 2>/dev/null
+		wait_for 10 grep -q '^0$' $kdamonds/nr_kdamonds
+		equal "a program that is killed leaves none" "$damon_before" "$(damon)"
+	else
+		not_ok "a program that is killed leaves none" "none was started"
+		kill -KILL $killed
+	fi
 else
 	holds "without a DAMON heat is unknown, and that is said" '.huge.heat_source == "none" and any(.missing[]; .what == "heat") and
 		all(.huge.ledger[]; .accesses_per_second == null)' "$work/advise.json"

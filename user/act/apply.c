@@ -13,7 +13,7 @@
 static bool has_open_knobs(const struct journal *journal)
 {
 	for (size_t i = 0; i < journal->count; i++)
-		if (journal->records[i].kind == RECORD_KNOB && record_open(&journal->records[i]))
+		if (record_of_machine(&journal->records[i]) && record_open(&journal->records[i]))
 			return true;
 	return false;
 }
@@ -100,6 +100,8 @@ static bool is_of_change(const struct record *r, const struct change *c)
 {
 	if (r->kind == RECORD_KNOB)
 		return c->kind == CHANGE_KNOB && c->knob == r->knob && c->after == r->after;
+	if (r->kind == RECORD_DAMON)
+		return c->kind == CHANGE_DAMON;
 	if (c->pid != r->pid || c->start_ticks != r->start_ticks)
 		return false;
 	if (r->kind == RECORD_PRCTL)

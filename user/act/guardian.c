@@ -15,6 +15,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "act/damon_change.h"
 #include "act/knob_change.h"
 #include "act/opt_in.h"
 #include "act/opt_out.h"
@@ -145,6 +146,8 @@ static int pull(struct guarding *g, size_t first, size_t end, struct error *err)
 		return reshape(g->root, &g->journal, g->plan, first, end, g->results, err);
 	if (lever == LEVER_OPT_OUT)
 		return opt_out(g->root, &g->journal, g->plan, first, end, g->results, err);
+	if (lever == LEVER_DAMON)
+		return damon_change(g->root, &g->journal, g->plan, first, end, g->results, err);
 	return opt_in(g->root, &g->journal, g->plan, first, end, g->results, err);
 }
 

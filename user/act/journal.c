@@ -97,6 +97,11 @@ static bool parse_found(struct record *r, char *const *words)
 	return parse_process(r, words) && parse_range(r, words + 2);
 }
 
+static bool parse_damon(struct record *r, char *const *words)
+{
+	return parse_i64(words[0], &r->after) && r->after > 0;
+}
+
 static const struct {
 	const char *name;
 	size_t words;
@@ -109,6 +114,7 @@ static const struct {
 	[RECORD_BREAK] = { "break", 5, parse_madvise },
 	[RECORD_REBUILD] = { "rebuild", 5, parse_madvise },
 	[RECORD_OPT_OUT] = { "optout", 5, parse_madvise },
+	[RECORD_DAMON] = { "damon", 1, parse_damon },
 };
 
 static struct record *record_at_line(struct journal *j, uint64_t line)
@@ -318,6 +324,8 @@ static int append_record(struct journal *j, const struct record *r, struct error
 			      r->start_ticks, r->since_ticks, r->start, r->end);
 	case RECORD_PRCTL:
 		return append(j, err, "%s %d %" PRIu64 " %" PRIu64, kind, r->pid, r->start_ticks, r->since_ticks);
+	case RECORD_DAMON:
+		return append(j, err, "%s %" PRId64, kind, r->after);
 	case RECORD_FOUND:
 		return append(j, err, "%s %d %" PRIu64 " 0x%" PRIx64 " 0x%" PRIx64, kind, r->pid, r->start_ticks,
 			      r->start, r->end);
@@ -356,7 +364,7 @@ enum lever record_lever(const struct record *record)
 	static const enum lever levers[] = {
 		[RECORD_KNOB] = LEVER_KNOB, [RECORD_MADVISE] = LEVER_OPT_IN, [RECORD_PRCTL] = LEVER_OPT_IN,
 		[RECORD_FOUND] = LEVER_OPT_IN, [RECORD_BREAK] = LEVER_SHAPE, [RECORD_REBUILD] = LEVER_SHAPE,
-		[RECORD_OPT_OUT] = LEVER_OPT_OUT,
+		[RECORD_OPT_OUT] = LEVER_OPT_OUT, [RECORD_DAMON] = LEVER_DAMON,
 	};
 	return levers[record->kind];
 }

@@ -15,6 +15,7 @@
  *	rebuild <pid> <start ticks> <since ticks> <start> <end>	there were none in it
  *	optout <pid> <start ticks> <since ticks> <start> <end>	was mergeable
  *	found <pid> <start ticks> <start> <end>	was mergeable before our prctl
+ *	damon <mark>				there was none; ours is told by its mark
  *	state <line number of a record> done|refused|restored|foreign|gone|replaced
  *
  * The checksum covers what follows it on the line. A last line without its
@@ -43,7 +44,7 @@
 
 enum record_kind {
 	RECORD_KNOB, RECORD_MADVISE, RECORD_PRCTL, RECORD_FOUND,
-	RECORD_BREAK, RECORD_REBUILD, RECORD_OPT_OUT,
+	RECORD_BREAK, RECORD_REBUILD, RECORD_OPT_OUT, RECORD_DAMON,
 };
 
 enum record_state {
@@ -61,11 +62,11 @@ struct record {
 	enum record_state state;
 	unsigned int line;
 	enum knob knob;			/* RECORD_KNOB */
-	int64_t before, after;
+	int64_t before, after;		/* RECORD_DAMON: after, the mark */
 	pid_t pid;			/* the other kinds */
 	uint64_t start_ticks;		/* when the process started */
 	uint64_t since_ticks;		/* when the change was made: children that are younger inherited it */
-	uint64_t start, end;		/* all but RECORD_KNOB and RECORD_PRCTL */
+	uint64_t start, end;		/* all but RECORD_KNOB, RECORD_PRCTL and RECORD_DAMON */
 	size_t change;			/* index into the plan; not in the file */
 };
 
@@ -103,6 +104,12 @@ void journal_note(struct journal *journal, size_t record, enum record_state stat
 
 /* By which lever it was made, and is taken back. */
 enum lever record_lever(const struct record *record);
+
+/* Of the machine, not of a process. */
+static inline bool record_of_machine(const struct record *record)
+{
+	return record->kind == RECORD_KNOB || record->kind == RECORD_DAMON;
+}
 
 /* Is there something to take back? */
 static inline bool record_open(const struct record *record)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "act/damon_change.h"
 #include "act/knob_change.h"
 #include "act/opt_out.h"
 #include "act/reshape.h"
@@ -22,9 +23,20 @@ static void restore_knobs(const struct sysroot *root, struct journal *journal, r
 	}
 }
 
+static void restore_damon(const struct sysroot *root, struct journal *journal, restore_report *report, void *context)
+{
+	for (size_t i = journal->count; i-- > 0; ) {
+		struct change_result result;
+		if (journal->records[i].kind != RECORD_DAMON || !record_open(&journal->records[i]))
+			continue;
+		damon_restore(root, journal, i, &result);
+		report(context, &journal->records[i], &result);
+	}
+}
+
 static bool is_wanted(const struct record *record, const struct restore_filter *filter)
 {
-	if (record->kind == RECORD_KNOB || !record_open(record))
+	if (record_of_machine(record) || !record_open(record))
 		return false;
 	if (filter->end && (record->kind == RECORD_PRCTL || record->kind == RECORD_OPT_OUT || record->start >= filter->end || filter->start >= record->end))
 		return false;
@@ -115,8 +127,10 @@ static void restore_opt_ins(const struct sysroot *root, struct journal *journal,
 void restore_journal(const struct sysroot *root, struct journal *journal, const struct restore_filter *filter,
 		     restore_report *report, void *context)
 {
-	if (!filter->keep_knobs)
+	if (!filter->keep_knobs) {
+		restore_damon(root, journal, report, context);
 		restore_knobs(root, journal, report, context);
+	}
 	if (filter->opt_ins)
 		restore_opt_ins(root, journal, filter, report, context);
 }
@@ -184,7 +198,7 @@ void restore_forget_gone(const struct sysroot *root, struct journal *journal, re
 		struct record *record = &journal->records[i];
 		if (!record_open(record))
 			continue;
-		if (!other_boot && (record->kind == RECORD_KNOB ||
+		if (!other_boot && (record_of_machine(record) ||
 				    !process_ended(root, record->pid, record->start_ticks)))
 			continue;
 		journal_note(journal, i, RECORD_GONE);

@@ -14,7 +14,7 @@
 #include "sys/sysroot.h"
 
 struct restore_filter {
-	bool opt_ins;			/* knobs are always restored, but with keep_knobs */
+	bool opt_ins;			/* what is the machine's is always restored, but with keep_knobs */
 	bool keep_knobs;
 	uint64_t start, end;		/* only ranges that meet this one; end 0: all, and whole processes */
 	const pid_t *pids;		/* only opt-ins of these; count 0: of all */

@@ -32,6 +32,8 @@ static void report_record(void *context, const struct record *record, const stru
 		return;
 	if (record->kind == RECORD_KNOB)
 		result_set(line, result->outcome, "%s: %s", knobs[record->knob].name, result->text);
+	else if (record->kind == RECORD_DAMON)
+		result_set(line, result->outcome, "DAMON: %s", result->text);
 	else if (record->kind == RECORD_PRCTL)
 		result_set(line, result->outcome, "process %d: %s", record->pid, result->text);
 	else

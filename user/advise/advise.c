@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "advise/own_damon.h"
 #include "base/units.h"
 #include "cli/progress.h"
 #include "core/huge/frontier.h"
@@ -75,7 +76,10 @@ int advise_gather(struct sample *s, const struct sysroot *root, const struct gat
 int advise_look(struct sample *s, struct model *m, const struct sysroot *root, const struct advise_options *o,
 		double settle_seconds, const volatile sig_atomic_t *stop, bool *ret_named_missing, struct error *err)
 {
-	const struct gather_options gather = advise_gather_options(o, root, settle_seconds, stop);
+	struct own_damon own = own_damon_of(root, o->state_dir);
+	struct gather_options gather = advise_gather_options(o, root, settle_seconds, stop);
+
+	gather.lender = &own.lender;
 	int rc = o->replay ? advise_replay(s, ret_named_missing, o, err)
 			   : advise_gather(s, root, &gather, ret_named_missing, err);
 

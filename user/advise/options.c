@@ -161,7 +161,7 @@ static const struct option_row rows[] = {
 	{ "ledger", 0, NULL, "a row per huge page: what it hides (looks at every page)", .flag = TO(ledger) },
 	{ "heat", 0, "SECONDS", "watch so long how often each is accessed: clears the targets' accessed bits",
 	  .seconds = TO(heat_seconds) },
-	{ "heat-by", 0, "WHICH", "auto, referenced (whole mappings) or damon (one that runs already; default auto)",
+	{ "heat-by", 0, "WHICH", "auto, referenced (whole mappings) or damon (our own, or the one that runs; default auto)",
 	  .choice = TO(heat_by), .choices = heat_bys },
 	{ "exchange-rate", 0, "RATE", "processor seconds per second that a GiB is worth (default: the curve's knee)",
 	  .ratio = TO(exchange_rate) },

@@ -310,7 +310,8 @@ static int listen_to_damon(struct watch *w, struct sample *s, const struct regio
 	if (rc)
 		sample_lacks(s, "heat", attach_known(&why), "%s", why.text);
 	w->facts->flushed = false;
-	w->facts->source = rc ? HEAT_NOT_LOOKED : HEAT_DAMON;
+	if (rc)
+		w->facts->source = HEAT_NOT_LOOKED;
 	return 0;
 }
 

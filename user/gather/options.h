@@ -5,6 +5,8 @@
 
 #include <signal.h>
 
+#include "base/error.h"
+#include "core/judge/plan.h"
 #include "core/sample.h"
 #include "gather/pace.h"
 
@@ -30,6 +32,15 @@ enum look_mode {
 #define LOOK_EXACT_BYTES (4ull << 30)
 #define LOOK_THETA (1.0 / 16)
 
+/*
+ * Who has a DAMON watch for us, by a plan of CHANGE_DAMONs: act/ does, since this room only reads. `plan` stays as it
+ * is until end(), which takes it away again; that may fail, and says so.
+ */
+struct damon_lender {
+	int (*begin)(struct damon_lender *lender, const struct plan *plan, struct error *err);
+	int (*end)(struct damon_lender *lender, struct error *err);
+};
+
 struct gather_options {
 	struct target target;
 	enum reader_kind reader;	/* READER_NONE: choose */
@@ -39,6 +50,7 @@ struct gather_options {
 	uint64_t memory_bytes;		/* for the table of a sample; 0: SKETCH_DEFAULT_BYTES */
 	bool ledger;			/* look into huge pages that KSM can't take, too */
 	int heat_source;		/* enum heat_source; HEAT_NOT_LOOKED: the best that this kernel allows */
+	struct damon_lender *lender;	/* NULL: no DAMON is started for it */
 	double heat_seconds;		/* watch so long how often huge pages are accessed; 0: don't */
 	const struct fleet_key *fleet;	/* LOOK_SAMPLED: a sample whose places are fleet_hash() of whole pages, zeros left out */
 	struct budget budget;		/* from the start of this process; zeroed: as fast as can be */

@@ -16,7 +16,7 @@
 
 const char *heat_source_name(enum heat_source source)
 {
-	static const char *const names[HEAT_SOURCES] = { "none", "page-tables", "damon", "referenced" };
+	static const char *const names[HEAT_SOURCES] = { "none", "page-tables", "damon", "referenced", "own-damon" };
 	return names[source];
 }
 

@@ -35,10 +35,11 @@ enum heat_source {
 	HEAT_PAGE_TABLES,	/* accessed bits, by BPF */
 	HEAT_DAMON,		/* the events of a DAMON that runs already */
 	HEAT_REFERENCED,	/* smaps: a whole mapping at a time */
+	HEAT_OWN_DAMON,		/* a DAMON that watched for us alone */
 	HEAT_SOURCES
 };
 
-/* "none", "page-tables", "damon", "referenced". */
+/* "none", "page-tables", "damon", "referenced", "own-damon". */
 const char *heat_source_name(enum heat_source source);
 
 /* ε; seen: 2 looks of 110 on a loaded virtual machine. */

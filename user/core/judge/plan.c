@@ -17,7 +17,7 @@
 
 const char *change_kind_name(enum change_kind kind)
 {
-	static const char *const names[] = { "knob", "madvise", "prctl", "release", "break", "rebuild", "opt-out" };
+	static const char *const names[] = { "knob", "madvise", "prctl", "release", "break", "rebuild", "opt-out", "damon" };
 	return names[kind];
 }
 
@@ -220,9 +220,9 @@ size_t plan_step_end(const struct plan *plan, size_t first)
 
 	if (one->kind == CHANGE_KNOB || one->kind == CHANGE_RELEASE)
 		return end;
-	while (end < plan->count && plan->changes[end].pid == one->pid &&
-	       plan->changes[end].start_ticks == one->start_ticks &&
-	       change_lever(plan->changes[end].kind) == change_lever(one->kind))
+	while (end < plan->count && change_lever(plan->changes[end].kind) == change_lever(one->kind) &&
+	       (one->kind == CHANGE_DAMON || (plan->changes[end].pid == one->pid &&
+					      plan->changes[end].start_ticks == one->start_ticks)))
 		end++;
 	return end;
 }

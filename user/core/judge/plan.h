@@ -16,28 +16,29 @@ enum change_kind {
 	CHANGE_BREAK,			/* break the huge pages in [start, end) of pid; back: rebuild them */
 	CHANGE_REBUILD,			/* make huge pages of [start, end) of pid; back: break them */
 	CHANGE_OPT_OUT,			/* madvise(MADV_UNMERGEABLE) on [start, end) inside pid; back: MADV_MERGEABLE */
+	CHANGE_DAMON,			/* a DAMON of our own on pid, or physical [start, end) where pid is 0; back: end it */
 };
 
 /* Changes of one lever in one process are made in one go. In the order in which they are taken back. */
-enum lever { LEVER_KNOB, LEVER_RELEASE, LEVER_OPT_IN, LEVER_SHAPE, LEVER_OPT_OUT };
+enum lever { LEVER_KNOB, LEVER_RELEASE, LEVER_OPT_IN, LEVER_SHAPE, LEVER_OPT_OUT, LEVER_DAMON };
 
 static inline enum lever change_lever(enum change_kind kind)
 {
 	static const enum lever levers[] = { LEVER_KNOB, LEVER_OPT_IN, LEVER_OPT_IN, LEVER_RELEASE, LEVER_SHAPE,
-					     LEVER_SHAPE, LEVER_OPT_OUT };
+					     LEVER_SHAPE, LEVER_OPT_OUT, LEVER_DAMON };
 	return levers[kind];
 }
 
-/* "knob", "madvise", "prctl", "release", "break", "rebuild", "opt-out"; static storage. */
+/* "knob", "madvise", "prctl", "release", "break", "rebuild", "opt-out", "damon"; static storage. */
 const char *change_kind_name(enum change_kind kind);
 
 struct change {
 	enum change_kind kind;
 	enum knob knob;			/* CHANGE_KNOB */
-	int64_t before, after;
+	int64_t before, after;		/* CHANGE_DAMON: after, runs of memory to be told apart at least */
 	pid_t pid;			/* the other kinds */
 	uint64_t start_ticks;		/* the process that was meant, not a later one of this PID */
-	uint64_t start, end;		/* all but CHANGE_KNOB and CHANGE_PRCTL */
+	uint64_t start, end;		/* all but CHANGE_KNOB and CHANGE_PRCTL; of CHANGE_DAMON, where pid is 0 */
 	char reason[160];
 };
 
