@@ -5,9 +5,10 @@
  * waiting for the one before, and writes how many a second of its own
  * processor time, which other load on the machine does not change.
  *
- *   huge_workload [HOT-MIB [COLD-MIB [HOT-DUPLICATES [COLD-DUPLICATES [SECONDS]]]]]
+ *   huge_workload [HOT-MIB [COLD-MIB [HOT-DUPLICATES [COLD-DUPLICATES [SECONDS [SEED]]]]]]
  *
- * Duplicates are base pages per huge page; each content has COPIES copies.
+ * Duplicates are base pages per huge page; each content has COPIES copies. Of
+ * two with different seeds no contents are equal.
  * Once a line "ready PID FROM TO HOT-END" (hexadecimal), then ten times a
  * second "rate OPERATIONS-PER-CPU-SECOND". Exits with 77 where no huge pages
  * are had.
@@ -32,6 +33,7 @@ struct made {
 	char *start;
 	size_t page_bytes, huge_bytes, hot, cold;	/* huge pages */
 	size_t hot_duplicates, cold_duplicates;
+	uint64_t seed;
 };
 
 static double seconds(clockid_t clock)
@@ -58,7 +60,7 @@ static void fill_page(uint64_t *page, size_t words, uint64_t content)
 static void fill(const struct made *m)
 {
 	size_t per_huge = m->huge_bytes / m->page_bytes, words = m->page_bytes / 8;
-	uint64_t unique = 1ull << 40, copy = 0;
+	uint64_t copy = m->seed << 44, unique = copy + (1ull << 40);
 
 	for (size_t h = 0; h < m->hot + m->cold; h++) {
 		size_t duplicates = h < m->hot ? m->hot_duplicates : m->cold_duplicates;
@@ -138,6 +140,7 @@ int main(int argc, char **argv)
 	m.cold = argument(argc, argv, 2, 768) * (1 << 20) / m.huge_bytes;
 	m.hot_duplicates = argument(argc, argv, 3, 8);
 	m.cold_duplicates = argument(argc, argv, 4, 384);
+	m.seed = argument(argc, argv, 6, 0);
 	if (!m.hot || make(&m))
 		return 77;
 	printf("ready %d %lx %lx %lx\n", getpid(), (unsigned long)m.start,
