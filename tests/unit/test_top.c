@@ -884,9 +884,50 @@ static void test_csv(void **state)
 	two_end(&t);
 }
 
+static void fill_with(struct top_sample *s, size_t tasks)
+{
+	top_sample_clear(s);
+	for (size_t i = 0; i < tasks; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "/a/group/number/%zu", i);
+		struct top_task *t = top_sample_add_task(s);
+		struct top_watch *w = top_sample_add_watch(s);
+		assert_true(t && w);
+		t->cgroup = names_add(&s->names, name);
+		assert_true(t->cgroup);
+	}
+}
+
+/* A crowd leaves no room behind; what is used from sample to sample stays. */
+static void test_room_is_given_back(void **state)
+{
+	struct top_sample s = { 0 };
+	struct top_model m = { 0 };
+	struct top_track track = { 0 };
+
+	(void)state;
+	fill_with(&s, 5000);
+	const struct top_task *kept = s.tasks;
+	fill_with(&s, 5000);
+	assert_ptr_equal(kept, s.tasks);
+	s.page_bytes = 4096;
+	assert_int_equal(top_model_build(&m, NULL, &s, &track), 0);
+	assert_true(m.room >= 5000);
+	fill_with(&s, 10);
+	fill_with(&s, 10);
+	assert_true(s.tasks_room <= 64 && s.watches_room <= 64 && s.names.capacity <= 65536);
+	s.page_bytes = 4096;
+	assert_int_equal(top_model_build(&m, NULL, &s, &track), 0);
+	assert_true(m.room < 64);
+	assert_string_equal(top_name(&s, s.tasks[9].cgroup), "/a/group/number/9");
+	top_model_free(&m);
+	top_sample_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_room_is_given_back),
 		cmocka_unit_test(test_tables_are_whole),
 		cmocka_unit_test(test_groups_of_fields),
 		cmocka_unit_test(test_field_lists),

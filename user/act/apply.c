@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "act/apply.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,17 +123,23 @@ static void assign_changes(struct journal *journal, const struct plan *plan)
 				journal->records[i].change = k;
 }
 
-/* The guardian was killed: do its work. */
+/* The guardian was killed: do its work. It has done it itself where it was only not heard any more. */
 static int restore_ourselves(struct act *act, bool keep_opt_ins, struct error *err)
 {
 	const struct restore_filter filter = { .opt_ins = !keep_opt_ins };
 	struct restore_tally tally = { .results = act->results };
 	struct journal journal;
+	struct error refused = { 0 };
 
 	guardian_end(&act->guardian);
-	int rc = journal_load(&journal, &act->state, act->guardian.journal, err);
-	if (rc)
+	int rc = journal_load(&journal, &act->state, act->guardian.journal, &refused);
+	if (rc && refused.os == ENOENT)
+		return fail(err, EXIT_FAILED, "the guardian was not heard any more; it has put back what was changed");
+	if (rc) {
+		if (err)
+			*err = refused;
 		return rc;
+	}
 	assign_changes(&journal, act->plan);
 	restore_journal(act->root, &journal, &filter, restore_count, &tally);
 	journal_close_settled(&journal);

@@ -48,12 +48,15 @@ struct message {
 #define RENEW_LINES 10000			/* of a journal: some hundred kilobytes */
 
 /* A hang-up must not raise SIGPIPE. */
+/* What can't be handed over is as good as a hang-up: or else the other side would wait for it for ever. */
 static bool send_message(int socket, const struct message *message)
 {
 	ssize_t n;
 	do {
 		n = send(socket, message, sizeof(*message), MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
+	if (n != sizeof(*message))
+		shutdown(socket, SHUT_RDWR);
 	return n == sizeof(*message);
 }
 

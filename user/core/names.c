@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GENEROUS 65536		/* bytes that are kept, however few are used */
+
 /* FNV-1a. */
 static uint32_t hash_of(const char *string)
 {
@@ -96,6 +98,12 @@ void names_clear(struct names *n)
 	n->used = 0;
 	if (n->slots)
 		memset(n->slots, 0, n->slots_count * sizeof(*n->slots));
+}
+
+void names_give_back(struct names *n)
+{
+	if (n->capacity > GENEROUS && n->length < n->capacity / 4)
+		names_free(n);
 }
 
 void names_free(struct names *n)

@@ -29,6 +29,8 @@ bool names_load(struct names *names, const char *bytes, size_t length);
 /* Is this the number of a string? */
 bool names_has(const struct names *names, uint32_t number);
 
+/* Before names_clear(): the memory, too, where three quarters and more of much of it are empty. */
+void names_give_back(struct names *names);
 /* Forget all strings, keep the memory. */
 void names_clear(struct names *names);
 void names_free(struct names *names);

@@ -77,7 +77,11 @@ bool pagemap_next_run(struct pagemap *map, uint64_t *address, uint64_t end, uint
 
 size_t pagemap_read(const struct pagemap *map, uint64_t address, uint64_t *ret_entries, size_t count)
 {
-	ssize_t n = pread(map->pagemap, ret_entries, count * 8, address / map->page_bytes * 8);
+	ssize_t n;
+
+	do
+		n = pread(map->pagemap, ret_entries, count * 8, address / map->page_bytes * 8);
+	while (n < 0 && errno == EINTR);
 	return n < 0 ? 0 : n / 8;
 }
 

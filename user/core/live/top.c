@@ -124,8 +124,32 @@ const char *top_fact_name(enum top_fact fact)
 	return fact_is_knob(fact) ? knobs[fact].name : top_facts[fact].name;
 }
 
+#define LEAST_ROOM 64
+
+/* What a crowd needed is given back once it has gone: where three quarters and more stayed empty. */
+static void give_back(void **items, size_t count, size_t *room)
+{
+	if (*room <= LEAST_ROOM || count >= *room / 4)
+		return;
+	free(*items);
+	*items = NULL;
+	*room = 0;
+}
+
+static void give_back_room(struct top_sample *s)
+{
+	give_back((void **)&s->tasks, s->tasks_count, &s->tasks_room);
+	give_back((void **)&s->watches, s->watches_count, &s->watches_room);
+	give_back((void **)&s->shares, s->shares_count, &s->shares_room);
+	give_back((void **)&s->crossings, s->crossings_count, &s->crossings_room);
+	give_back((void **)&s->outcomes, s->outcomes_count, &s->outcomes_room);
+	give_back((void **)&s->missing, s->missing_count, &s->missing_room);
+	names_give_back(&s->names);
+}
+
 void top_sample_clear(struct top_sample *s)
 {
+	give_back_room(s);
 	struct top_sample empty = {
 		.tasks = s->tasks, .tasks_room = s->tasks_room,
 		.names = s->names,

@@ -474,15 +474,16 @@ static void build_rows(const struct building *b)
 	}
 }
 
+/* Also given back, when a crowd has gone. */
 static bool make_room(struct top_model *m, size_t count)
 {
-	if (count <= m->room)
+	if (count <= m->room && (m->room < 64 || count >= m->room / 4))
 		return true;
-	struct top_row *rows = realloc(m->rows, (count + count / 4) * sizeof(*rows));
+	struct top_row *rows = realloc(m->rows, (count + count / 4 + 1) * sizeof(*rows));
 	if (!rows)
 		return false;
 	m->rows = rows;
-	m->room = count + count / 4;
+	m->room = count + count / 4 + 1;
 	return true;
 }
 
