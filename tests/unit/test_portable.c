@@ -445,6 +445,7 @@ static void test_compare_covers(void **state)
 		assert_int_equal(portable_compare(&x, sets, 2, NULL), 0);
 		for (unsigned int m = 0; m < COMPARE_MEASURES; m++)
 			covered[m] += x.of[m].low <= truth[m] && truth[m] <= x.of[m].high;
+		assert_true(x.of[COMPARE_CROSSING].exact && x.of[COMPARE_CROSSING].high == 0);
 		bias += x.of[COMPARE_SHARED].value - truth[COMPARE_SHARED];
 		squares += pow(x.of[COMPARE_SHARED].value - truth[COMPARE_SHARED], 2);
 		portable_free(&a);
@@ -459,6 +460,29 @@ static void test_compare_covers(void **state)
 		else
 			assert_in_range(covered[m], 365, 392);
 	assert_true(rms < 1000 && fabs(bias / runs) < 4 * rms / sqrt(runs));
+}
+
+/* What can't be is exactly 0, however few contents the sketches hold; what can be has an interval. */
+static void test_compare_domains(void **state)
+{
+	(void)state;
+	struct portable a = of_range(&key, 1.0 / 8, 0, 30000, 1, "a", "d", 256),
+			b = of_range(&key, 1.0 / 8, 15000, 30000, 1, "b", "e", 256),
+			c = of_range(&key, 1.0 / 8, 15000, 30000, 1, "c", "d", 256);
+	const struct portable *of_two[] = { &a, &b }, *of_one[] = { &a, &c }, *of_three[] = { &a, &b, &c };
+	struct comparison x;
+
+	assert_int_equal(portable_compare(&x, of_two, 2, NULL), 0);
+	assert_true(x.of[COMPARE_INSIDE].exact && x.of[COMPARE_INSIDE].high == 0);
+	assert_true(!x.of[COMPARE_CROSSING].exact && x.of[COMPARE_CROSSING].high > x.of[COMPARE_CROSSING].value);
+	assert_int_equal(portable_compare(&x, of_one, 2, NULL), 0);
+	assert_true(x.of[COMPARE_CROSSING].exact && x.of[COMPARE_CROSSING].high == 0);
+	assert_true(!x.of[COMPARE_INSIDE].exact && x.of[COMPARE_INSIDE].value > 10000);
+	assert_int_equal(portable_compare(&x, of_three, 3, NULL), 0);
+	assert_true(!x.of[COMPARE_CROSSING].exact && !x.of[COMPARE_INSIDE].exact && x.of[COMPARE_CROSSING].value > 10000);
+	portable_free(&a);
+	portable_free(&b);
+	portable_free(&c);
 }
 
 /*
@@ -504,6 +528,7 @@ int main(void)
 		cmocka_unit_test(test_compare_exact),
 		cmocka_unit_test(test_compare_refuses),
 		cmocka_unit_test(test_compare_covers),
+		cmocka_unit_test(test_compare_domains),
 		cmocka_unit_test(test_hash_of_a_page_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,6 +214,21 @@ static double threshold_share(int64_t threshold)
 	return threshold == PORTABLE_ALL ? 1 : ldexp((double)threshold, -63);
 }
 
+/* Of one stated domain nothing crosses, and of none that two have in common nothing is inside: that is no estimate. */
+static void tell_by_domain(struct comparison *c, const struct portable *const *sets, size_t count)
+{
+	const struct estimate nothing = { .exact = true };
+	size_t alike = 0;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t k = 0; k < i; k++)
+			alike += same_stated_domain(sets[i], sets[k]);
+	if (alike == count * (count - 1) / 2)
+		c->of[COMPARE_CROSSING] = nothing;
+	if (!alike)
+		c->of[COMPARE_INSIDE] = nothing;
+}
+
 int portable_compare(struct comparison *ret, const struct portable *const *sets, size_t count, struct error *err)
 {
 	int status = sets_are_comparable(sets, count, err);
@@ -244,6 +259,7 @@ int portable_compare(struct comparison *ret, const struct portable *const *sets,
 		struct part part = regression_part(&r, m, &of);
 		ret->of[m] = part_estimate(&part);
 	}
+	tell_by_domain(ret, sets, count);
 	ret->theta = of.theta;
 	ret->contents = r.groups;
 	free(held);
