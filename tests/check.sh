@@ -27,6 +27,7 @@ only=("$@")
 logs=${KSMSCOPE_LOGS:-$BUILD/check}
 passed=0 failed=0 skipped=0 number=0
 beside=()
+declare -A met=()
 reports=$(mktemp -d)
 chmod 755 "$reports"
 trap 'rm -rf "$reports"' EXIT
@@ -70,14 +71,14 @@ add() {
 	esac
 }
 
-# wanted LABEL
+# wanted LABEL: by one of the names at least; each that asks for something is noted
 wanted() {
-	local name
+	local name found=1
 	[ ${#only[@]} -eq 0 ] && return 0
 	for name in "${only[@]}"; do
-		case $1 in *"$name"*) return 0 ;; esac
+		case $1 in *"$name"*) met[$name]=1 found=0 ;; esac
 	done
-	return 1
+	return $found
 }
 
 # under_lock COMMAND…: while nobody else changes settings
@@ -243,7 +244,11 @@ is_run() {
 }
 
 summary() {
-	[ "$number" -gt 0 ] || add check fail "no test was run: ${only[*]}"
+	local name
+	for name in "${only[@]}"; do
+		[ -n "${met[$name]-}" ] || add check fail "no test has $name in its name"
+	done
+	[ "$number" -gt 0 ] || add check fail "no test was run"
 	if [ -s "$logs/skipped" ]; then
 		printf '\nskipped:\n'
 		sed 's/^/  /' "$logs/skipped"

@@ -265,26 +265,32 @@ static void everything(void)
 	sweep_close(s);
 }
 
-/* Runs with keys of their own; of 12 intervals of 95 % fewer than 9 hold once in 440 times. */
+/*
+ * Runs with keys of their own. Of 12 intervals of 95 % at least 11 hold in 88 of
+ * 100 tests, else there are 36 runs, of which fewer than 29 hold once in 3000
+ * tests. Intervals of 68 % come through in 7 of 100.
+ */
 static void sampled(void)
 {
-	unsigned int held = 0;
+	unsigned int held = 0, runs = 12;
 	double worst = 0;
 	struct exact exact = { 0 };
 
-	for (int run = 0; run < 12; run++) {
+	for (unsigned int run = 0; run < runs; run++) {
 		struct sweep_options options = made_processes(1.0 / 16);
 		struct sweep *s = open_sweep(&options);
 		struct sweep_pass p;
 		if (!s || !pass(s, &p) || !count_exactly(&exact))
-			return result("sampled passes", false, "run %d", run);
+			return result("sampled passes", false, "run %u", run);
 		const struct estimate *e = &host(&p)->potential;
 		held += e->low <= (double)exact.freed && (double)exact.freed <= e->high;
 		worst = fmax(worst, fabs(e->value - (double)exact.freed) / (double)exact.candidate);
 		sweep_close(s);
+		if (run + 1 == 12 && held < 11)
+			runs = 36;
 	}
-	result("at 1/16 the interval holds the exact count", held >= 9, "%u of 12", held);
-	/* 95 % within a point at 250,000 frames is 95 % within 2.4 points at 43,000; the worst of 12 within half more */
+	result("at 1/16 the interval holds the exact count", held >= (runs == 12 ? 11 : 29), "%u of %u", held, runs);
+	/* 95 % within a point at 250,000 frames is 95 % within 2.4 points at 43,000; the worst of all within half more */
 	result("at 1/16 no estimate is far off", worst < 0.036, "%.2f points", 100 * worst);
 }
 

@@ -239,6 +239,23 @@ static inline void make_shared_probes(struct population_made *p, uint64_t frames
 	}
 }
 
+/*
+ * A sanitizer's processes: most contents single or in pairs, some in twenty
+ * copies; and a few probes that up to 29 nearly empty pages share, of which a
+ * sample has one or two, or none.
+ */
+static inline void make_few_shared(struct population_made *p, uint64_t frames, uint64_t *random)
+{
+	const uint32_t apart = (uint32_t)(frames / 57);		/* contents; so that there are about 30 such probes */
+
+	while (p->frames < frames) {
+		uint32_t more = p->contents % apart == 0 ? 5 + below(random, 24) : 0;
+		population_scatter(p, random, p->contents % 25 == 1 ? 20 : 1 + (random64(random) % 8 == 0), true);
+		while (more--)
+			population_scatter(p, random, 1, false);
+	}
+}
+
 struct population_kind {
 	const char *name;
 	void (*make)(struct population_made *p, uint64_t frames, uint64_t *random);
@@ -254,6 +271,7 @@ static const struct population_kind population_kinds[] = {
 	{ "mixed", make_mixed, 40, 4 },
 	{ "100 like VMs", make_vms, 100, 10 },
 	{ "power law, shared probes", make_shared_probes, 40, 4 },
+	{ "few shared probes", make_few_shared, 40, 1 },
 };
 #define POPULATION_KINDS (sizeof(population_kinds) / sizeof(population_kinds[0]))
 
@@ -289,6 +307,12 @@ static inline struct probe_sharing population_sharing(const struct population_ma
 	free(size);
 	ret.inflation = squares / p->contents;
 	return ret;
+}
+
+/* A handful of shared probes in the sample, or none: the estimate moves in steps, and its interval may cover more often. */
+static inline bool sharing_in_steps(const struct probe_sharing *sharing, double theta)
+{
+	return sharing->shared && sharing->shared * theta < 10;
 }
 
 #endif

@@ -51,8 +51,7 @@ static bool study_theta(const struct population_made *p, int theta_log2, double 
 				       (double)t.class_answers[CLASS_ATTRIBUTED]));
 	fflush(stdout);
 
-	/* A handful of shared probes in the sample, or none: the estimate moves in steps and may cover more often. */
-	bool in_steps = sharing.shared && sharing.shared * ldexp(1, -theta_log2) < 10;
+	bool in_steps = sharing_in_steps(&sharing, ldexp(1, -theta_log2));
 	double covered = percent(t.of[TOTAL_UNION].covered, runs);
 	bool kept = trial_error95(&t, TOTAL_UNION) <= bound && covered >= 93 && (covered <= 97 || in_steps);
 	if (!kept)

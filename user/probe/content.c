@@ -331,9 +331,9 @@ static bool verify_copy(struct content *c)
 static int open_copy(struct content *c, struct error *err)
 {
 	load(c, false);
-	if (!c->bpf && errno == EPERM)
-		return fail_errno(err, "load", "the BPF programs that read page contents",
-				  "run as root, or with CAP_BPF and CAP_PERFMON");
+	if (!c->bpf && (errno == EPERM || errno == ENOMEM))
+		return fail_errno(err, "load", "the BPF programs that read page contents", errno == EPERM ?
+				  "run as root, or with CAP_BPF and CAP_PERFMON" : "free some memory and try again");
 	if (!c->bpf)
 		return fail(err, EXIT_KERNEL_CANNOT, "load the BPF programs that read page contents: %s: "
 			    "needs Linux 5.18 or later, with BPF type information", strerror(errno));

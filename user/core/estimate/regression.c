@@ -13,6 +13,9 @@
  */
 #define DOUBT_GROUPS 4.662
 
+/* Where so many are to be expected, 1 sample in 20 has none: fewer say nothing of those not met. */
+#define FEW_GROUPS 3
+
 /* A sample this many standard errors short of frames is short for a reason: 1 in 740 is so by chance. */
 #define MISSING_ERRORS 3
 
@@ -22,7 +25,6 @@
 void regression_sum(struct regression *r, double x, const double *y, unsigned int measures)
 {
 	r->groups++;
-	r->several += x > 1;
 	r->sum_x += x;
 	r->sum_xx += x * x;
 	for (unsigned int m = 0; m < measures; m++) {
@@ -143,13 +145,22 @@ static double freedom_of(const struct regression *r, const struct regression_lin
 
 /*
  * By how many frames a group that is unlike all those met is off the line: as
- * many as a content with copies has copies beside the first. Pages that differ
- * little in each of eight like processes share a probe by eight, as equal ones
- * have eight copies.
+ * many as a content has copies beside the first, for a copy taken at random.
+ * Pages that differ little in each of eight like processes share a probe by
+ * eight, as equal ones have eight copies; and the larger groups are those that
+ * count.
  */
 static double frames_off(const struct regression *r)
 {
-	return r->several ? fmax((r->sum_x - (double)r->groups) / (double)r->several, 1) : 1;
+	double beside = r->sum_x - (double)r->groups;
+
+	return beside >= 1 ? fmax((r->sum_xx - r->sum_x) / beside - 1, 1) : 1;
+}
+
+/* The groups that make most of the residuals are this few: (Σe²)²/Σe⁴, their number where they are of one size. */
+static bool few_are_off(const struct regression_line *line)
+{
+	return line->squares < 1 || line->squares * line->squares < FEW_GROUPS * line->fourths;
 }
 
 /*
@@ -195,10 +206,10 @@ struct part regression_part(const struct regression *r, unsigned int measure, co
 	if (of->theta >= 1)		/* frames that were counted and never read: no sample speaks for them */
 		part.freedom = 0;
 	part.variance += odds / of->theta * line->squares;
+	if (few_are_off(line))
+		part.doubt = DOUBT_GROUPS * odds * frames_off(r);
 	if (line->squares >= 1)
 		part.skew = skew_of(line) * odds;
-	else
-		part.doubt = DOUBT_GROUPS * odds * frames_off(r);
 	if (!by_identity)
 		reckon_missing(&part, r, line->slope, of);
 	return part;
@@ -343,10 +354,12 @@ static double reach_of(const struct part *part)
 struct estimate part_estimate(const struct part *part)
 {
 	double reach = reach_of(part), least = part->least, most = part->most;
+	/* groups that were not met are off to the side to which those are that were met */
+	double down = part->skew <= 0 ? part->doubt : 0, up = part->skew >= 0 ? part->doubt : 0;
 	struct estimate e = {
 		.value = clamp(part->value, least, most),
-		.low = part->value - part->missing_down - fmax(reach - part->skew, part->doubt),
-		.high = part->value + part->missing_up + fmax(reach + part->skew, part->doubt),
+		.low = part->value - part->missing_down - fmax(reach - part->skew, down),
+		.high = part->value + part->missing_up + fmax(reach + part->skew, up),
 	};
 
 	if (least >= most)

@@ -42,7 +42,6 @@ struct regression_line {
 
 struct regression {
 	uint64_t groups;
-	uint64_t several;	/* of them, with more than one frame */
 	double sum_x, sum_xx;
 	double leverage_xx, leverage_x, leverage_1;	/* of a group: its pull on the line, 0 … 1, from x², x and 1 */
 	struct regression_line of[REGRESSION_MEASURES];
@@ -64,7 +63,7 @@ struct part {
 	double value;
 	double variance;
 	double skew;		/* shift of the interval's middle, in frames */
-	double doubt;		/* what groups not met may hide where those met agree, in frames */
+	double doubt;		/* what groups not met may hide where few met are off the line, in frames */
 	double missing_up, missing_down;	/* what frames hide that the sample has too few of, or too many */
 	double least, most;	/* what is certain whatever the sample */
 	bool even;		/* the error is normal and hangs on no sample of groups */
