@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -516,6 +517,64 @@ static void another_key(struct test *t)
 	munmap(memory, t->page_bytes);
 }
 
+enum { DRAWS = 64, DRAWN = 1024 };
+
+struct drawn {
+	unsigned int page[DRAWN];	/* in how many draws each page is */
+	unsigned int size[DRAWS];	/* how many pages each draw has */
+};
+
+/* One run's sample of a sixteenth, as a sweep chooses it: by key, places of the probe and phase. */
+static bool draw(const struct test *t, const char *memory, struct drawn *drawn, unsigned int run)
+{
+	struct content *other;
+	uint64_t phase;
+
+	if (content_open(&other, t->kind, NULL, NULL))
+		return false;
+	bool ok = !content_random(&phase, NULL);
+	for (size_t i = 0; ok && i < DRAWN; i++) {
+		const char *page = memory + i * t->page_bytes;
+		uint64_t place = phase + (t->kind == READER_DIRECT_MAP ? content_probe_own(other, page)
+								       : content_hash_own(other, page));
+		drawn->page[i] += place >> 60 == 0;
+		drawn->size[run] += place >> 60 == 0;
+	}
+	content_close(other);
+	return ok;
+}
+
+/*
+ * Who knows all of this still can't say which pages a run takes: over 64 runs
+ * each page is in by a binomial draw of 1/16, and so is each run's number of
+ * pages. Either sum of squares by its variance is that of χ² (a little more
+ * spread: the fourth moment of a binomial); all bounds are five deviations wide.
+ */
+static void drawn_anew(struct test *t)
+{
+	struct drawn drawn = { 0 };
+	char *memory = map(DRAWN * t->page_bytes);
+	double pages = 0, sizes = 0, all = 0;
+	bool ok = true;
+
+	fill(t, memory, DRAWN, 12);
+	for (unsigned int run = 0; ok && run < DRAWS; run++)
+		ok = draw(t, memory, &drawn, run);
+	for (size_t i = 0; i < DRAWN; i++) {
+		double off = drawn.page[i] - DRAWS / 16.0;
+		pages += off * off / (DRAWS * 15 / 256.0);
+		all += drawn.page[i];
+	}
+	for (size_t run = 0; run < DRAWS; run++) {
+		double off = drawn.size[run] - DRAWN / 16.0;
+		sizes += off * off / (DRAWN * 15 / 256.0);
+	}
+	result(t, "each run draws another sixteenth", ok && fabs(all - 4096) < 5 * 62, "%.0f of 65536", all);
+	result(t, "no page is in more often, or less, than by chance", ok && fabs(pages - DRAWN) < 5 * 47, "χ² %.0f", pages);
+	result(t, "pages are in one by one", ok && fabs(sizes - DRAWS) < 5 * 11.4, "χ² %.0f", sizes);
+	munmap(memory, DRAWN * t->page_bytes);
+}
+
 /* The kernel hashes with a fleet's key what user space does, and so does the next run; a fleet's key is not another's. */
 static void fleet_key(struct test *t)
 {
@@ -551,7 +610,8 @@ static void check_reader(struct test *t)
 {
 	static void (*const checks[])(struct test *t) = {
 		forced, own_memory, own_huge_page, child_memory, child_huge_page, forked_memory, zeros, probe_places, holes,
-		ended_process, zombie, kernel_thread, scratch_is_empty, another_key, fleet_key,
+		ended_process, zombie, kernel_thread, scratch_is_empty, another_key, drawn_anew,
+		fleet_key,
 	};
 	struct error err = { 0 };
 	const char *why = NULL;
