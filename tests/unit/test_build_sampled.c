@@ -228,6 +228,34 @@ static void mappings_by_hand(void **state)
 	end(&made);
 }
 
+/* What a large mapping holds of its process's zeros and huge pages is not the rest's. */
+static void rest_of_a_process(void **state)
+{
+	struct made made = { 0 };
+
+	(void)state;
+	begin(&made, 1);
+	uint32_t large = add_area(&made, 0, 9, true, 0), small = add_area(&made, 0, 5, false, 0);
+	hold_in(&made, large, 1, 8);
+	hold_in(&made, large, 2, 1);
+	hold_in(&made, small, 1, 5);
+	made.sample.sampled->tasks[0].huge = 7;
+	made.sample.sampled->areas[0].huge = 4;
+	made.sample.engine.knob[KNOB_USE_ZERO_PAGES] = value_of(1);
+	made.sample.engine.knob[KNOB_MAX_PAGE_SHARING] = value_of(3);
+	assert_int_equal(model_build(&made.model, &made.sample), 0);
+
+	const struct mapping_counts *told = &made.model.mappings[0], *rest = &made.model.rests[0];
+	assert_int_equal(told->zero, 8);
+	assert_int_equal(told->huge, 4);
+	assert_int_equal(rest->zero, 5);
+	assert_int_equal(rest->huge, 3);
+	/* Merged with each other 13 zeros would keep 5 frames, 3 pages on each; on the kernel's zero page they keep none. */
+	assert_int_equal(made.model.duplicates.mergeable, 13);
+	assert_int_equal(made.model.by_domain[0].mergeable, 13);
+	end(&made);
+}
+
 /*
  * Half of the pages changed in the 10 s between the looks: a half-life of 10 s, and 4000 pairs still alike stand for
  * twice as many that come and go. 8000 pages at 200 a second: a scan of 40 s. What ksmd makes of these figures is
@@ -288,19 +316,25 @@ static void mappings_from_a_part(void **state)
 	begin(&made, 1.0 / 8);
 	for (uint32_t i = 0; i < 6; i++)
 		owner[i] = add_area(&made, i / 2, 20000, true, 0);
-	for (uint64_t content = 2; content < 60002; content++)
+	made.sample.sampled->told = true;
+	for (uint64_t content = 2; content < 60002; content++) {
 		hold_in(&made, owner[content % 6], content, 1 + (content % 6 < 3));	/* mappings 0 … 2: all twice */
+		if (content % 4 == 0)	/* half of the pages of mappings 0, 2 and 4 changed between two looks */
+			sketch_keep_young(&made.sample.sampled->sketch, mix64(content), owner[content % 6], 2);
+	}
 	assert_int_equal(model_build(&made.model, &made.sample), 0);
 	for (uint32_t i = 0; i < 6; i++) {
 		const struct mapping_counts *m = &made.model.mappings[i];
-		double truth = i < 3 ? 10000 : 0;
+		double truth = i < 3 && i % 2 ? 10000 : i < 3 ? 5000 : 0, young = i % 2 ? 0 : i < 3 ? 10000 : 5000;
 		assert_int_equal(m->candidate, i < 3 ? 20000 : 10000);
 		assert_true(m->low <= truth && truth <= m->high);
 		assert_true(m->high - m->low < 1500);
+		assert_true(m->volatile_low <= young && young <= m->volatile_high);
+		assert_true(m->volatile_high - m->volatile_low < 1500);
 		assert_int_equal(made.model.worthwhile[i], i < 3);
 	}
 	const struct duplicate_counts *d = &made.model.duplicates;
-	assert_true(d->mergeable_low <= 30000 && 30000 <= d->mergeable_high);
+	assert_true(d->mergeable_low <= 20000 && 20000 <= d->mergeable_high);
 	assert_true(d->mergeable_high - d->mergeable_low < 2000);
 	assert_true(made.model.net_part_low <= made.model.net_part_bytes &&
 		    made.model.net_part_bytes <= made.model.net_part_high);
@@ -313,6 +347,7 @@ int main(void)
 		cmocka_unit_test(whole_sample_is_exact),
 		cmocka_unit_test(part_of_the_contents),
 		cmocka_unit_test(mappings_by_hand),
+		cmocka_unit_test(rest_of_a_process),
 		cmocka_unit_test(mappings_from_a_part),
 		cmocka_unit_test(potential_at_the_pace_of_ksmd),
 	};

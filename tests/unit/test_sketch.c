@@ -146,6 +146,25 @@ static void test_thins_in_place(void **state)
 	sketch_free(&s);
 }
 
+/* Lowered from outside: as if the threshold had been so from the start, and a higher one changes nothing. */
+static void test_lowered(void **state)
+{
+	(void)state;
+	uint32_t plain[CONTENTS][OWNERS] = { 0 };
+	struct sketch s = make(ROOMY, 1.0 / 2);
+
+	stream(&s, 5, plain);
+	uint32_t before = used(&s);
+	sketch_lower(&s, SKETCH_LIGHT, UINT64_MAX);
+	assert_int_equal(used(&s), before);
+	expect_counts(&s, plain);
+	sketch_lower(&s, SKETCH_LIGHT, UINT64_MAX / 8);
+	assert_int_equal(s.last[SKETCH_LIGHT], UINT64_MAX / 8);
+	assert_in_range(used(&s), 1, before / 2);
+	expect_counts(&s, plain);
+	sketch_free(&s);
+}
+
 static void test_memory_bound(void **state)
 {
 	(void)state;
@@ -499,6 +518,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts_are_exact),
 		cmocka_unit_test(test_thins_in_place),
+		cmocka_unit_test(test_lowered),
 		cmocka_unit_test(test_memory_bound),
 		cmocka_unit_test(test_memory_is_not_left),
 		cmocka_unit_test(test_no_room),

@@ -143,6 +143,14 @@ static void test_survival(void **state)
 	survival_add(&all, 50, 50, 1);
 	struct survival_estimate e = survival_estimate(&all, 100);
 	assert_true(e.share == 1 && e.low < 1 && isinf(e.half_life) && isfinite(e.half_life_low));
+
+	/* All contents alike, near enough: their pages change together, so 100 contents are 100 pages, not 800. */
+	struct survival alike = { 0 };
+	for (int content = 0; content < 100; content++)
+		survival_add(&alike, 8, content % 2 ? 3 : 5, 1);
+	e = survival_estimate(&alike, 100);
+	assert_float_equal(e.share, 0.5, 1e-9);
+	assert_float_equal(e.high - e.low, 2 * 0.0962, 1e-3);	/* Wilson's interval of 50 in 100 */
 }
 
 /* ---- owners that leave ---- */
